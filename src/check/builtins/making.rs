@@ -1,0 +1,187 @@
+//! Builtins that make arrays.
+//!
+//! In: sizes and values. Out: arrays that need no memory until something stores them.
+//! Always holds: sizes are known before the program runs.
+
+use super::Builtin;
+use crate::check::call::Call;
+use crate::check::{Checker, Value};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{Constant, NodeId, Size};
+use crate::ops::elementwise::{DIVIDE, EQUAL, MULTIPLY};
+use crate::runtime::array::DType;
+
+macro_rules! casting {
+    ($name:literal, $dtype:ident, $doc:literal, $example:expr) => {
+        Builtin { name: $name, doc: $doc, example: $example, apply: |c, call| cast(c, call, DType::$dtype) }
+    };
+}
+
+pub(super) const ALL: &[Builtin] = &[
+    casting!("f64", F64, "f64(x): x in double precision.", ("print(f64(3))", "3.0")),
+    casting!("f32", F32, "f32(x): x in single precision.", ("print(f32(0.5))", "0.5")),
+    casting!("i64", I64, "i64(x): x as whole numbers; floats are truncated.", ("print(i64(-2.7))", "-2")),
+    casting!("bool", Bool, "bool(x): whether x is not 0.", ("print(bool([0, 2]))", "[false true]")),
+    Builtin {
+        name: "zeros",
+        doc: "zeros(n, m, …): an f64 array of zeros.",
+        example: ("print(zeros(3))", "[0. 0. 0.]"),
+        apply: |c, call| filled(c, call, 0.0),
+    },
+    Builtin {
+        name: "ones",
+        doc: "ones(n, m, …): an f64 array of ones.",
+        example: ("print(ones(3))", "[1. 1. 1.]"),
+        apply: |c, call| filled(c, call, 1.0),
+    },
+    Builtin {
+        name: "full",
+        doc: "full(value, n, m, …): an array of one value.",
+        example: ("print(full(7, 3))", "[7 7 7]"),
+        apply: |c, call| {
+            call.allow(&[])?;
+            let exprs = call.positional(1..=16, "full(value, n, m)")?;
+            let value = c.operand(exprs[0])?;
+            let mut shape = c.sizes(&exprs[1..])?;
+            let lead = shape.len();
+            shape.extend(c.graph.shape(value.id).iter().cloned());
+            let axes: Vec<usize> = (lead..shape.len()).collect();
+            Ok(Value::array(c.graph.broadcast(value.id, &axes, &shape)))
+        },
+    },
+    Builtin {
+        name: "zeros_like",
+        doc: "zeros_like(x): zeros of x's type and shape.",
+        example: ("print(zeros_like([1, 2]))", "[0 0]"),
+        apply: |c, call| like(c, call, 0.0),
+    },
+    Builtin {
+        name: "ones_like",
+        doc: "ones_like(x): ones of x's type and shape.",
+        example: ("print(ones_like([1.0, 2.0]))", "[1. 1.]"),
+        apply: |c, call| like(c, call, 1.0),
+    },
+    Builtin {
+        name: "eye",
+        doc: "eye(n): the identity matrix.",
+        example: ("print(eye(2))", "[[1. 0.]\n [0. 1.]]"),
+        apply: |c, call| {
+            call.allow(&[])?;
+            let exprs = call.positional(1..=2, "eye(n) or eye(n, m)")?;
+            let sizes = c.sizes(&exprs)?;
+            let shape = [sizes[0].clone(), sizes.last().cloned().unwrap_or_else(Size::one)];
+            let (rows, columns) = (c.graph.iota(&shape[0]), c.graph.iota(&shape[1]));
+            let rows = c.graph.broadcast(rows, &[0], &shape);
+            let columns = c.graph.broadcast(columns, &[1], &shape);
+            let equal = c.graph.map(&EQUAL, &[rows, columns]);
+            Ok(Value::array(c.graph.cast(equal, DType::F64)))
+        },
+    },
+    Builtin {
+        name: "arange",
+        doc: "arange(n), arange(a, b), arange(a, b, step): evenly spaced numbers, b excluded.",
+        example: ("print(arange(2, 8, 2))", "[2 4 6]"),
+        apply: arange,
+    },
+    Builtin {
+        name: "linspace",
+        doc: "linspace(a, b, n): n numbers from a to b, both included.",
+        example: ("print(linspace(0.0, 1.0, 3))", "[0.  0.5 1. ]"),
+        apply: linspace,
+    },
+];
+
+fn cast(c: &mut Checker<'_>, call: &Call<'_>, dtype: DType) -> Result<Value> {
+    call.allow(&[])?;
+    let exprs = call.positional(1..=1, &format!("{}(x)", call.name))?;
+    let operand = c.operand(exprs[0])?;
+    Ok(Value::array(c.graph.cast(operand.id, dtype)))
+}
+
+fn filled(c: &mut Checker<'_>, call: &Call<'_>, value: f64) -> Result<Value> {
+    call.allow(&[])?;
+    let exprs = call.positional(1..=16, &format!("{}(n, m)", call.name))?;
+    let shape = c.sizes(&exprs)?;
+    let scalar = c.graph.constant(Constant::float(value), DType::F64);
+    Ok(Value::array(c.graph.broadcast(scalar, &[], &shape)))
+}
+
+fn like(c: &mut Checker<'_>, call: &Call<'_>, value: f64) -> Result<Value> {
+    call.allow(&[])?;
+    let exprs = call.positional(1..=1, &format!("{}(x)", call.name))?;
+    let operand = c.operand(exprs[0])?;
+    Ok(Value::array(c.graph.full_like(operand.id, value)))
+}
+
+fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
+    call.allow(&[])?;
+    let exprs = call.positional(1..=3, "arange(n), arange(a, b) or arange(a, b, step)")?;
+    let operands = c.operands(&exprs)?;
+    if operands.iter().any(|o| c.graph.ty(o.id).dtype.is_float()) {
+        return Err(Diagnostic::error(codes::TYPE, call.span, "`arange` counts in whole numbers")
+            .help("write linspace(a, b, n), or scale: 0.1 * arange(n)"));
+    }
+    let bounds = exprs.iter().map(|e| c.size_of(e, "a bound of `arange`")).collect::<Result<Vec<_>>>()?;
+    let (start, stop) = match bounds.as_slice() {
+        [stop] => (Size::from(0), stop.clone()),
+        [start, stop, ..] => (start.clone(), stop.clone()),
+        [] => (Size::from(0), Size::from(0)),
+    };
+    let step = match bounds.get(2).map(|size| size.as_const()) {
+        None => 1,
+        Some(Some(step)) if step != 0 => step,
+        Some(_) => return Err(Diagnostic::error(codes::NOT_A_CONSTANT, call.span, "the step of `arange` is a literal, not 0")),
+    };
+    let length = stop.minus(&start);
+    let count = match length.as_const() {
+        Some(length) => {
+            let (distance, stride) = if step > 0 { (length, step) } else { (-length, -step) };
+            Size::from(if distance <= 0 { 0 } else { (distance + stride - 1) / stride })
+        }
+        None if step == 1 => {
+            c.require_nonnegative(&length, &format!("arange({start}, {stop}) ends before it starts"), call.span)?;
+            length
+        }
+        None => {
+            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, call.span, "a stride needs bounds that are literals")
+                .help("scale a range of step 1: a + step * arange(n)"));
+        }
+    };
+    let iota = c.graph.iota(&count);
+    let (step, start) = (c.graph.int(step), c.graph.size_value(&start));
+    let scaled = c.graph.times(step, iota);
+    Ok(Value::array(add_offset(c, start, scaled)))
+}
+
+fn add_offset(c: &mut Checker<'_>, start: NodeId, scaled: NodeId) -> NodeId {
+    match c.graph.as_size(start).and_then(|size| size.as_const()) {
+        Some(0) => scaled,
+        _ => c.graph.plus(start, scaled),
+    }
+}
+
+fn linspace(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
+    call.allow(&[])?;
+    let exprs = call.positional(3..=3, "linspace(a, b, n)")?;
+    let ends = c.operands(&exprs[..2])?;
+    let count = c.sizes(&exprs[2..])?.remove(0);
+    let dtype = match c.common_dtype(&ends) {
+        dtype if dtype.is_float() => dtype,
+        _ => DType::F64,
+    };
+    let (a, b) = (c.graph.cast(ends[0].id, dtype), c.graph.cast(ends[1].id, dtype));
+    // a + (b - a) * i / (n - 1), with the last element exactly b, as NumPy has it.
+    let intervals = match count.as_const() {
+        Some(value) => Size::from((value - 1).max(1)),
+        None => count.minus(&Size::one()),
+    };
+    let last = c.graph.size_value(&intervals);
+    let (last_float, iota) = (c.graph.cast(last, dtype), c.graph.iota(&count));
+    let counter = c.graph.cast(iota, dtype);
+    let width = c.graph.map(&crate::ops::elementwise::SUBTRACT, &[b, a]);
+    let step = c.graph.map(&DIVIDE, &[width, last_float]);
+    let scaled = c.graph.map(&MULTIPLY, &[counter, step]);
+    let inner = c.graph.plus(scaled, a);
+    let at_end = c.graph.map(&EQUAL, &[iota, last]);
+    Ok(Value::array(c.graph.map(&crate::ops::elementwise::WHERE, &[at_end, b, inner])))
+}

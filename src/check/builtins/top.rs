@@ -1,0 +1,87 @@
+//! Builtins of the top level: files and the clock.
+//!
+//! In: calls in a program's statements. Out: values that the session brings.
+//! Always holds: inside a function each is an error, since functions are pure.
+
+use super::Builtin;
+use crate::check::call::Call;
+use crate::check::{Checker, Loaded, Value};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{Constant, Size, Type};
+use crate::runtime::array::{Array, DType};
+use crate::syntax::ast::ExprKind;
+
+pub(super) const ALL: &[Builtin] = &[
+    Builtin {
+        name: "load",
+        doc: "load(\"f.npz\"): an array, or a record whose fields are the file's arrays. Reads .npy, .npz and .csv.",
+        example: ("", ""),
+        apply: load,
+    },
+    Builtin {
+        name: "clock",
+        doc: "clock(): seconds since the program began, when everything above has been computed.",
+        example: ("print(clock() >= 0.0)", "true"),
+        apply: |c, call| {
+            call.allow(&[])?;
+            call.positional(0..=0, "clock()")?;
+            let mut live: Vec<_> = c.scope.bindings().flat_map(|binding| binding.value.nodes()).collect();
+            live.dedup();
+            let Some(host) = c.host.as_mut() else { return Err(impure(call)) };
+            let seconds = host.clock(&c.graph, &live)?;
+            Ok(Value::array(c.graph.constant(Constant::float(seconds), DType::F64)))
+        },
+    },
+    Builtin {
+        name: "print",
+        doc: "print(e, …): writes values on a line; only at the top level.",
+        example: ("print(\"x is\", 1.5)", "x is 1.5"),
+        apply: |_, call| Err(statement_only(call)),
+    },
+    Builtin {
+        name: "save",
+        doc: "save(\"f.npz\", name=value, …), save(\"f.npy\", value), save(\"f.csv\", value): writes a file; only at the top level.",
+        example: ("", ""),
+        apply: |_, call| Err(statement_only(call)),
+    },
+];
+
+fn impure(call: &Call<'_>) -> Box<Diagnostic> {
+    Diagnostic::error(codes::TYPE, call.span, format!("`{}` is not for functions", call.name))
+        .at("functions are pure")
+        .help("do it at the top level and pass the value in")
+}
+
+fn statement_only(call: &Call<'_>) -> Box<Diagnostic> {
+    Diagnostic::error(codes::TYPE, call.span, format!("`{}` is a statement of the top level", call.name))
+        .at("here a value is needed, or a function is being defined")
+        .help("write it on a line of its own, outside functions")
+}
+
+fn load(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
+    call.allow(&[])?;
+    let exprs = call.positional(1..=1, "load(\"file.npz\")")?;
+    let ExprKind::Str(path) = &exprs[0].kind else {
+        return Err(Diagnostic::error(codes::TYPE, exprs[0].span, "`load` takes a path in quotes"));
+    };
+    let Some(host) = c.host.as_mut() else { return Err(impure(call)) };
+    let loaded = host.load(path, call.span)?;
+    Ok(match loaded {
+        Loaded::Array(array) => constant(c, "load", array),
+        Loaded::Record(fields) => {
+            let fields = fields.into_iter().map(|(name, array)| {
+                let value = constant(c, &name, array);
+                (name, value)
+            });
+            Value::Record(fields.collect())
+        }
+    })
+}
+
+/// An array from a file: an input of the graph with literal sizes, and its value beside it.
+fn constant(c: &mut Checker<'_>, name: &str, array: Array) -> Value {
+    let shape = array.shape().iter().map(|&size| Size::from(size as i64)).collect();
+    let id = c.graph.add_input(name, Type::array(array.dtype(), shape));
+    c.loaded.push((id, array));
+    Value::array(id)
+}

@@ -1,0 +1,204 @@
+//! Calls: of defined functions and of builtins.
+//!
+//! In: a callee and arguments as written. Out: the value.
+//! Always holds: a surplus, missing or misnamed argument is reported with the form that would be right.
+
+use super::operators::Operand;
+use super::{Checker, Value, builtins};
+use crate::diagnostic::{Diagnostic, Result, codes, nearest};
+use crate::graph::Size;
+use crate::ops::elementwise;
+use crate::syntax::ast::{Argument, Expr, ExprKind, Generator};
+use crate::syntax::span::Span;
+
+/// A call of a builtin.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'e> {
+    /// The name.
+    pub name: &'e str,
+    /// The arguments.
+    pub args: &'e [Argument],
+    /// The whole call.
+    pub span: Span,
+}
+
+impl<'e> Call<'e> {
+    /// The positional arguments; `forms` says how the call is written.
+    pub fn positional(&self, count: std::ops::RangeInclusive<usize>, forms: &str) -> Result<Vec<&'e Expr>> {
+        let plain: Vec<&Expr> = self.args.iter().filter(|arg| arg.name.is_none()).map(|arg| &arg.value).collect();
+        if count.contains(&plain.len()) {
+            return Ok(plain);
+        }
+        Err(Diagnostic::error(
+            codes::ARGUMENTS,
+            self.span,
+            format!("`{}` does not take {} arguments", self.name, plain.len()),
+        )
+        .help(format!("write {forms}")))
+    }
+
+    /// The argument `name=…`.
+    pub fn named(&self, name: &str) -> Option<&'e Expr> {
+        self.args.iter().find(|arg| arg.name.as_ref().is_some_and(|n| n.text == name)).map(|arg| &arg.value)
+    }
+
+    /// Reports named arguments that are not among `known`, and those given twice.
+    pub fn allow(&self, known: &[&str]) -> Result<()> {
+        let mut seen: Vec<&str> = Vec::new();
+        for name in self.args.iter().filter_map(|arg| arg.name.as_ref()) {
+            if !known.contains(&name.text.as_str()) {
+                let error = Diagnostic::error(
+                    codes::ARGUMENTS,
+                    name.span,
+                    format!("`{}` has no argument `{}`", self.name, name.text),
+                );
+                return Err(match (nearest(&name.text, known.iter().copied()), known) {
+                    (Some(near), _) => error.help(format!("did you mean `{near}=`?")),
+                    (None, []) => error.help("it takes no named arguments"),
+                    (None, known) => error.help(format!("it takes {}=", known.join("=, "))),
+                });
+            }
+            if seen.contains(&name.text.as_str()) {
+                return Err(Diagnostic::error(codes::ARGUMENTS, name.span, format!("`{}` is given twice", name.text)));
+            }
+            seen.push(&name.text);
+        }
+        Ok(())
+    }
+
+    /// The generator, if the call is `f(e for …)`.
+    pub fn generator(&self) -> Option<(&'e Expr, &'e [Generator])> {
+        match self.args.first().map(|arg| &arg.value.kind) {
+            Some(ExprKind::Generated(element, generators)) => Some((element, generators)),
+            _ => None,
+        }
+    }
+}
+
+impl Checker<'_> {
+    /// `callee(args)`.
+    pub(super) fn call(&mut self, callee: &Expr, args: &[Argument], span: Span) -> Result<Value> {
+        if let ExprKind::Field(base, field) = &callee.kind
+            && let ExprKind::Name(module) = &base.kind
+            && self.scope.get(module).is_none()
+            && matches!(module.as_str(), "np" | "numpy" | "jnp" | "torch" | "math")
+        {
+            return Err(Diagnostic::error(codes::FOREIGN_HABIT, callee.span, format!("there is no module `{module}`"))
+                .help(format!("builtins have no prefix: write {}(…)", field.text)));
+        }
+        let name = match &callee.kind {
+            ExprKind::Name(name) => name.clone(),
+            _ => match self.expression(callee)? {
+                Value::Function(name) => name,
+                other => {
+                    return Err(Diagnostic::error(codes::TYPE, callee.span, "only functions are called")
+                        .at(format!("this is {}", other.describe(&self.graph))));
+                }
+            },
+        };
+        if let Some(binding) = self.scope.get(&name) {
+            return match &binding.value {
+                Value::Function(target) => {
+                    let target = target.clone();
+                    self.call_named(&target, callee, args, span)
+                }
+                Value::Array { .. } => {
+                    Err(Diagnostic::error(codes::FOREIGN_HABIT, span, format!("`{name}` is an array, not a function"))
+                        .at(format!("this is {}", binding.value.describe(&self.graph)))
+                        .label(binding.span, "it was bound here")
+                        .help(format!("index with brackets: {name}[…], counting from 0")))
+                }
+                other => Err(Diagnostic::error(codes::TYPE, callee.span, "only functions are called")
+                    .at(format!("this is {}", other.describe(&self.graph)))),
+            };
+        }
+        self.call_named(&name, callee, args, span)
+    }
+
+    fn call_named(&mut self, name: &str, callee: &Expr, args: &[Argument], span: Span) -> Result<Value> {
+        if self.functions.contains(name) {
+            return self.inline(name, args, span);
+        }
+        if let Some(builtin) = builtins::find(name) {
+            return (builtin.apply)(self, &Call { name, args, span });
+        }
+        match elementwise::find(name).filter(|op| builtins::is_written(op.name)) {
+            Some(op) => {
+                let call = Call { name, args, span };
+                call.allow(&[])?;
+                let form = format!("{name}({})", ["x", "a, b", "c, a, b"][op.arity.clamp(1, 3) - 1]);
+                let exprs = call.positional(op.arity..=op.arity, &form)?;
+                let operands = exprs.iter().map(|e| self.operand(e)).collect::<Result<Vec<_>>>()?;
+                self.elementwise(op, &operands, span)
+            }
+            None => Err(self.unknown_name(name, callee.span)),
+        }
+    }
+
+    /// The operands of a builtin.
+    pub(super) fn operands(&mut self, exprs: &[&Expr]) -> Result<Vec<Operand>> {
+        exprs.iter().map(|e| self.operand(e)).collect()
+    }
+
+    /// A whole number that is written in the program.
+    pub(super) fn literal_int(&mut self, expr: &Expr, what: &str) -> Result<i64> {
+        self.size_of(expr, what)?.as_const().ok_or_else(|| {
+            Diagnostic::error(codes::NOT_A_CONSTANT, expr.span, format!("{what} is a literal"))
+        })
+    }
+
+    /// `true` or `false` as written.
+    pub(super) fn literal_bool(&mut self, expr: &Expr, what: &str) -> Result<bool> {
+        match expr.kind {
+            ExprKind::Bool(value) => Ok(value),
+            _ => Err(Diagnostic::error(codes::NOT_A_CONSTANT, expr.span, format!("{what} is true or false, as a literal"))),
+        }
+    }
+
+    /// An axis, counted from the front.
+    pub(super) fn axis(&mut self, expr: &Expr, rank: usize) -> Result<usize> {
+        let written = self.literal_int(expr, "an axis")?;
+        let axis = if written < 0 { written + rank as i64 } else { written };
+        usize::try_from(axis).ok().filter(|&axis| axis < rank).ok_or_else(|| {
+            let error = Diagnostic::error(codes::RANK, expr.span, format!("there is no axis {written} in an array of {rank} axes"));
+            if rank > 0 && written == rank as i64 {
+                error.help(format!("axes are counted from 0: the last is {}, or -1", rank - 1))
+            } else {
+                error
+            }
+        })
+    }
+
+    /// `axis=1`, `axis=(0, 2)`; `None` for all axes.
+    pub(super) fn axes(&mut self, expr: &Expr, rank: usize) -> Result<Vec<usize>> {
+        let parts: Vec<&Expr> = match &expr.kind {
+            ExprKind::Tuple(parts) => parts.iter().collect(),
+            _ => vec![expr],
+        };
+        let mut axes = Vec::new();
+        for part in parts {
+            let axis = self.axis(part, rank)?;
+            if axes.contains(&axis) {
+                return Err(Diagnostic::error(codes::ARGUMENTS, part.span, format!("axis {axis} is named twice")));
+            }
+            axes.push(axis);
+        }
+        axes.sort_unstable();
+        Ok(axes)
+    }
+
+    /// Sizes as arguments: `zeros(n, m)`, or one tuple.
+    pub(super) fn sizes(&mut self, exprs: &[&Expr]) -> Result<Vec<Size>> {
+        let flat: Vec<&Expr> = match exprs {
+            [Expr { kind: ExprKind::Tuple(parts), .. }] => parts.iter().collect(),
+            other => other.to_vec(),
+        };
+        let mut sizes = Vec::new();
+        for expr in flat {
+            let size = self.size_of(expr, "a size")?;
+            self.require_nonnegative(&size, &format!("the size {size} is negative"), expr.span)?;
+            sizes.push(size);
+        }
+        Ok(sizes)
+    }
+}

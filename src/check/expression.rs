@@ -1,0 +1,258 @@
+//! Expressions.
+//!
+//! In: an expression of the syntax tree. Out: its value, with the nodes that compute it.
+//! Always holds: evaluation order in the source is the order in which run-time checks are remembered.
+
+use super::{Checker, Value};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{Constant, NodeId, Size};
+use crate::ops::elementwise::{self};
+use crate::runtime::array::DType;
+use crate::syntax::ast::{Block, Expr, ExprKind};
+use crate::syntax::span::Span;
+
+/// Stack for one level of nesting; deep programs get more on the way.
+const STACK: (usize, usize) = (256 * 1024, 8 * 1024 * 1024);
+
+impl Checker<'_> {
+    /// The value of an expression.
+    pub fn expression(&mut self, expr: &Expr) -> Result<Value> {
+        stacker::maybe_grow(STACK.0, STACK.1, || {
+            let before = std::mem::replace(&mut self.graph.span, expr.span);
+            let value = self.expression_inner(expr);
+            self.graph.span = before;
+            value
+        })
+    }
+
+    fn expression_inner(&mut self, expr: &Expr) -> Result<Value> {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Int(value) => Ok(self.literal(Constant::Int(*value), DType::I64)),
+            ExprKind::Float(value) => Ok(self.literal(Constant::float(*value), DType::F64)),
+            ExprKind::Bool(value) => {
+                Ok(Value::array(self.graph.constant(Constant::Bool(*value), DType::Bool)))
+            }
+            ExprKind::Str(text) => Ok(Value::Text(text.clone())),
+            ExprKind::Name(name) => self.name(name, span),
+            ExprKind::Unary(op, inner) => self.unary(*op, inner, span),
+            ExprKind::Binary(op, a, b) => self.binary(*op, a, b, span),
+            ExprKind::Call(callee, args) => self.call(callee, args, span),
+            ExprKind::Index(base, items) => self.index(base, items, span),
+            ExprKind::Field(base, field) => self.field(base, field, span),
+            ExprKind::If(condition, then, otherwise) => self.if_expression(condition, then, otherwise.as_ref(), span),
+            ExprKind::Tuple(parts) => {
+                Ok(Value::Tuple(parts.iter().map(|part| self.expression(part)).collect::<Result<_>>()?))
+            }
+            ExprKind::Array(parts) => self.array_literal(parts, span),
+            ExprKind::Comprehension(element, generators) => self.comprehension(element, generators, span),
+            ExprKind::Generated(..) => Err(Diagnostic::error(
+                codes::ARGUMENTS,
+                span,
+                "a generator stands only in a reduction",
+            )
+            .help("write sum(e for i in 0:n), or [e for i in 0:n] for an array")),
+            ExprKind::Lambda(..) => Err(not_available(span, "a function value")
+                .help("define a function with fn and call it by name")),
+        }
+    }
+
+    fn literal(&mut self, constant: Constant, dtype: DType) -> Value {
+        Value::Array { id: self.graph.constant(constant, dtype), literal: true }
+    }
+
+    fn name(&mut self, name: &str, span: Span) -> Result<Value> {
+        if let Some(binding) = self.scope.get(name) {
+            return Ok(binding.value.clone());
+        }
+        let constant = match name {
+            "pi" => std::f64::consts::PI,
+            "e" => std::f64::consts::E,
+            "inf" => f64::INFINITY,
+            "nan" => f64::NAN,
+            "newaxis" => return Ok(Value::NewAxis),
+            _ if self.functions.contains(name) || super::builtins::find(name).is_some() => {
+                return Ok(Value::Function(name.to_string()));
+            }
+            _ => return Err(self.unknown_name(name, span)),
+        };
+        Ok(self.literal(Constant::float(constant), DType::F64))
+    }
+
+    pub(super) fn unknown_name(&self, name: &str, span: Span) -> Box<Diagnostic> {
+        let error = Diagnostic::error(codes::UNKNOWN_NAME, span, format!("there is no `{name}` here"));
+        if let Some(help) = super::builtins::foreign(name) {
+            return Diagnostic::error(codes::FOREIGN_HABIT, span, format!("`{name}` is another language's name")).help(help);
+        }
+        if super::builtins::later(name) {
+            return not_available(span, &format!("`{name}`"));
+        }
+        let mut known = super::builtins::names();
+        known.extend(["pi", "inf", "nan", "newaxis", "true", "false"]);
+        let nearest = self.scope.nearest(name, known).or_else(|| self.functions.nearest(name));
+        match nearest {
+            Some(near) => error.at("not a name in scope").help(format!("did you mean `{near}`?")),
+            None => error.at("not a name in scope").help(format!("bind it first: let {name} = …")),
+        }
+    }
+
+    fn field(&mut self, base: &Expr, field: &crate::syntax::ast::Name, span: Span) -> Result<Value> {
+        if let ExprKind::Name(name) = &base.kind
+            && self.scope.get(name).is_none()
+            && matches!(name.as_str(), "np" | "numpy" | "jnp" | "torch" | "math")
+        {
+            return Err(Diagnostic::error(codes::FOREIGN_HABIT, span, format!("there is no module `{name}`"))
+                .help(format!("builtins have no prefix: write {}", field.text)));
+        }
+        if let ExprKind::Name(name) = &base.kind
+            && name == "random"
+            && self.scope.get(name).is_none()
+        {
+            return Err(not_available(span, "`random`").help("make the numbers from an index, or load them from a file"));
+        }
+        let value = self.expression(base)?;
+        match (&value, field.text.as_str()) {
+            (Value::Array { id, literal }, "T") => {
+                let perm: Vec<usize> = (0..self.graph.ty(*id).rank()).rev().collect();
+                Ok(Value::Array { id: self.graph.transpose(*id, &perm), literal: *literal })
+            }
+            (Value::Record(fields), name) => match fields.iter().find(|(known, _)| known == name) {
+                Some((_, value)) => Ok(value.clone()),
+                None => {
+                    let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+                    let near = crate::diagnostic::nearest(name, names.iter().copied());
+                    let help = match near {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("it has {}", names.join(", ")),
+                    };
+                    Err(Diagnostic::error(codes::UNKNOWN_FIELD, field.span, format!("the record has no field `{name}`"))
+                        .help(help))
+                }
+            },
+            (Value::Array { .. }, "shape") => Err(Diagnostic::error(
+                codes::FOREIGN_HABIT,
+                field.span,
+                "an array has no field `shape`",
+            )
+            .help("write shape(x), or len(x) for the first size")),
+            (other, name) => {
+                Err(Diagnostic::error(codes::UNKNOWN_FIELD, field.span, format!("there is no field `{name}`"))
+                    .label(base.span, format!("this is {}", other.describe(&self.graph)))
+                    .help("an array has only .T, its transpose"))
+            }
+        }
+    }
+
+    /// `[a, b]`: operands of equal shapes along a new leading axis.
+    fn array_literal(&mut self, parts: &[Expr], span: Span) -> Result<Value> {
+        if parts.is_empty() {
+            return Err(Diagnostic::error(codes::ARGUMENTS, span, "an empty array needs a type")
+                .help("write zeros(0)"));
+        }
+        let operands = parts.iter().map(|part| self.operand(part)).collect::<Result<Vec<_>>>()?;
+        self.stack(&operands, 0, span)
+    }
+
+    /// Operands of equal shapes along a new axis.
+    pub(super) fn stack(&mut self, operands: &[super::operators::Operand], axis: usize, span: Span) -> Result<Value> {
+        let first = operands[0];
+        for operand in operands {
+            if !Self::same_shape(self.graph.ty(operand.id), self.graph.ty(first.id)) {
+                let (ta, tb) = (self.graph.ty(first.id).to_string(), self.graph.ty(operand.id).to_string());
+                return Err(Diagnostic::error(codes::SIZES, span, "the elements of an array have one shape")
+                    .label(first.span, format!("this is {ta}"))
+                    .label(operand.span, format!("this is {tb}")));
+            }
+        }
+        let dtype = self.common_dtype(operands);
+        let parts: Vec<NodeId> = operands
+            .iter()
+            .map(|operand| {
+                let cast = self.graph.cast(operand.id, dtype);
+                self.graph.expand(cast, axis)
+            })
+            .collect();
+        let id = self.graph.concat(&parts, axis);
+        Ok(Value::Array { id, literal: operands.iter().all(|o| o.literal) })
+    }
+
+    /// `if` as an expression: both branches are pure, so one of two values is taken.
+    fn if_expression(
+        &mut self,
+        condition: &Expr,
+        then: &Block,
+        otherwise: Option<&Block>,
+        span: Span,
+    ) -> Result<Value> {
+        let operand = self.operand(condition)?;
+        self.expect_bool(&operand, "the condition of `if` is a truth value")?;
+        if self.graph.ty(operand.id).rank() != 0 {
+            return Err(Diagnostic::error(codes::RANK, condition.span, "the condition of `if` is one truth value")
+                .at(format!("this is {}", self.graph.ty(operand.id)))
+                .help("choose element by element with where(c, a, b), or reduce with any(c) or all(c)"));
+        }
+        let Some(otherwise) = otherwise else {
+            return Err(not_available(span, "`if` without `else`"));
+        };
+        let checks = self.graph.checks.len();
+        let (a, b) = (self.block(then)?, self.block(otherwise)?);
+        if self.graph.checks.len() > checks {
+            return Err(not_available(span, "`if` with run-time checks in its branches")
+                .note("an index or an integer division inside a branch may fail only if the branch is taken"));
+        }
+        self.choose(&operand, &a, &b, span)
+    }
+
+    fn choose(
+        &mut self,
+        condition: &super::operators::Operand,
+        a: &Value,
+        b: &Value,
+        span: Span,
+    ) -> Result<Value> {
+        match (a, b) {
+            (Value::Tuple(left), Value::Tuple(right)) if left.len() == right.len() => Ok(Value::Tuple(
+                left.iter().zip(right).map(|(a, b)| self.choose(condition, a, b, span)).collect::<Result<_>>()?,
+            )),
+            (Value::Array { id: x, .. }, Value::Array { id: y, .. }) => {
+                let (tx, ty) = (self.graph.ty(*x).clone(), self.graph.ty(*y).clone());
+                if tx.shape != ty.shape {
+                    return Err(Diagnostic::error(codes::SIZES, span, format!("one branch gives {tx}, the other {ty}")));
+                }
+                let (x, y) = (self.as_operand(a, span)?, self.as_operand(b, span)?);
+                self.elementwise(&elementwise::WHERE, &[*condition, x, y], span)
+            }
+            _ => Err(Diagnostic::error(codes::TYPE, span, "both branches of `if` give a value of one kind").at(format!(
+                "one gives {}, the other {}",
+                a.describe(&self.graph),
+                b.describe(&self.graph)
+            ))),
+        }
+    }
+
+    /// The size that an expression stands for; it must be known when compiling.
+    pub(super) fn size_of(&mut self, expr: &Expr, what: &str) -> Result<Size> {
+        let operand = self.operand(expr)?;
+        let ty = self.graph.ty(operand.id).clone();
+        if ty.dtype != DType::I64 || ty.rank() != 0 {
+            return Err(Diagnostic::error(codes::TYPE, expr.span, format!("{what} is a whole number"))
+                .at(format!("this is {ty}"))
+                .help("convert with i64(x)"));
+        }
+        match self.graph.as_size(operand.id) {
+            Some(size) => Ok(size),
+            None => Err(Diagnostic::error(
+                codes::NOT_A_CONSTANT,
+                expr.span,
+                format!("{what} must be a size that is known before the program runs"),
+            )
+            .at("this is computed from data")
+            .help("use a literal, a size variable of an argument's type, or + - * of these")),
+        }
+    }
+}
+
+/// The error for a part of the language that is not compiled yet.
+pub(super) fn not_available(span: Span, what: &str) -> Box<Diagnostic> {
+    Diagnostic::error(codes::NOT_AVAILABLE, span, format!("{what} is not part of this version"))
+}

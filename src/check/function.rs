@@ -1,0 +1,405 @@
+//! Functions: checked once each, inlined where they are called.
+//!
+//! In: definitions. Out: [`Checked`] graphs over symbolic sizes.
+//! Always holds: a function is checked when first needed and at most once; a circle of calls is an error that shows it.
+
+use super::operators::Operand;
+use super::types::{Declared, declared, size_names};
+use super::value::Shape;
+use super::{Checker, Value};
+use crate::diagnostic::{Diagnostic, Result, codes, nearest};
+use crate::graph::{Copier, Graph, NodeId, Size, SizeVar, Type};
+use crate::syntax::ast::{Argument, Block, Expr, ExprKind, Function, Statement};
+use crate::syntax::span::Span;
+use crate::syntax::visit;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// The most nodes that a graph may have.
+pub(super) const NODE_LIMIT: usize = 400_000;
+
+/// A parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its declared type.
+    pub ty: Declared,
+    /// Where.
+    pub span: Span,
+}
+
+/// A function that has been checked.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Its name.
+    pub name: String,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// How the result is made of the graph's outputs.
+    pub result: Shape,
+    /// Its graph; the inputs are the parameters' arrays in order.
+    pub graph: Graph,
+    /// What the checker warned of.
+    pub warnings: Vec<Box<Diagnostic>>,
+}
+
+enum State {
+    Unchecked,
+    Checking,
+    Done(Result<Rc<Checked>>),
+}
+
+/// The functions of a program.
+#[derive(Default)]
+pub struct Functions {
+    definitions: BTreeMap<String, Rc<Function>>,
+    states: RefCell<BTreeMap<String, State>>,
+    stack: RefCell<Vec<String>>,
+}
+
+impl Functions {
+    /// Adds a definition.
+    pub fn define(&mut self, function: Function) -> Result<()> {
+        let name = function.name.text.clone();
+        if let Some(first) = self.definitions.get(&name) {
+            return Err(Diagnostic::error(codes::DUPLICATE_NAME, function.name.span, format!("`{name}` is defined twice"))
+                .label(first.name.span, "the first definition")
+                .help("give one of them another name"));
+        }
+        self.states.borrow_mut().insert(name.clone(), State::Unchecked);
+        self.definitions.insert(name, Rc::new(function));
+        Ok(())
+    }
+
+    /// Whether there is a function of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.definitions.contains_key(name)
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.definitions.keys().map(String::as_str)
+    }
+
+    /// The name nearest to what was written.
+    pub fn nearest(&self, name: &str) -> Option<String> {
+        nearest(name, self.names()).map(str::to_string)
+    }
+
+    /// The checked function; `call` is the place that asks for it.
+    pub fn get(&self, name: &str, call: Span) -> Result<Rc<Checked>> {
+        let Some(definition) = self.definitions.get(name).cloned() else {
+            let error = Diagnostic::error(codes::UNKNOWN_NAME, call, format!("there is no function `{name}`"));
+            return Err(match self.nearest(name) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            });
+        };
+        match self.states.borrow().get(name) {
+            Some(State::Done(result)) => return result.clone(),
+            Some(State::Checking) => return Err(self.circle(name, call)),
+            _ => {}
+        }
+        self.states.borrow_mut().insert(name.to_string(), State::Checking);
+        self.stack.borrow_mut().push(name.to_string());
+        let result = check_function(self, &definition).map(Rc::new);
+        self.stack.borrow_mut().pop();
+        self.states.borrow_mut().insert(name.to_string(), State::Done(result.clone()));
+        result
+    }
+
+    fn circle(&self, name: &str, call: Span) -> Box<Diagnostic> {
+        let stack = self.stack.borrow();
+        let start = stack.iter().position(|known| known == name).unwrap_or(0);
+        let mut circle: Vec<&str> = stack.iter().skip(start).map(String::as_str).collect();
+        circle.push(name);
+        Diagnostic::error(codes::RECURSION, call, format!("`{name}` calls itself: {}", circle.join(" → ")))
+            .at("this call closes the circle")
+            .help("functions do not recurse; write a loop, or a reduction over a generator")
+    }
+}
+
+fn check_function(functions: &Functions, function: &Function) -> Result<Checked> {
+    if let Some(clause) = function.contract.first() {
+        return Err(super::expression::not_available(clause.span, "a complexity contract"));
+    }
+    let mut checker = Checker::new(&function.name.text, functions, None);
+    checker.targets = differentiated_names(&function.body);
+    let mut parameters: Vec<Parameter> = Vec::new();
+    let mut sizes = Vec::new();
+    for param in &function.params {
+        size_names(&param.ty, &mut sizes);
+        if let Some(first) = parameters.iter().find(|known| known.name == param.name.text) {
+            let text = format!("two parameters are called `{}`", param.name.text);
+            return Err(Diagnostic::error(codes::DUPLICATE_NAME, param.name.span, text).label(first.span, "the first"));
+        }
+        let ty = declared(&param.ty)?;
+        parameters.push(Parameter { name: param.name.text.clone(), ty, span: param.name.span });
+    }
+    for (name, span) in &sizes {
+        let value = Value::array(checker.graph.size_value(&Size::var(name)));
+        checker.scope.bind(name, value, *span, false);
+    }
+    for parameter in &parameters {
+        let value = checker.parameter(&parameter.name, &parameter.ty);
+        let name = crate::syntax::ast::Name { text: parameter.name.clone(), span: parameter.span };
+        checker.bind_name(&name, value, false);
+    }
+    let value = checker.block(&function.body)?;
+    let value = checker.result(function, value)?;
+    let mut outputs = Vec::new();
+    let result = value.shape(&mut outputs);
+    checker.graph.outputs = outputs;
+    Ok(Checked {
+        name: function.name.text.clone(),
+        parameters,
+        result,
+        graph: checker.graph,
+        warnings: checker.warnings,
+    })
+}
+
+impl Checker<'_> {
+    /// The inputs of a parameter.
+    fn parameter(&mut self, name: &str, ty: &Declared) -> Value {
+        match ty {
+            Declared::Array(ty, _) => Value::array(self.graph.add_input(name, ty.clone())),
+            Declared::Tuple(parts, _) => Value::Tuple(
+                parts.iter().enumerate().map(|(k, part)| self.parameter(&format!("{name}.{k}"), part)).collect(),
+            ),
+        }
+    }
+
+    /// The value of a function's body as its result type says.
+    fn result(&mut self, function: &Function, value: Value) -> Result<Value> {
+        let span = function.body.statements.last().map_or(function.body.span, |last| last.span);
+        match (&function.result, value) {
+            (_, Value::Nothing) => Err(Diagnostic::error(codes::TYPE, span, format!("`{}` gives no value", function.name.text))
+                .help("let its body end with an expression")),
+            (None, value) => self.plain_result(value.settled(), span),
+            (Some(ty), value) => {
+                let mut known = Vec::new();
+                function.params.iter().for_each(|param| size_names(&param.ty, &mut known));
+                let mut named = Vec::new();
+                size_names(ty, &mut named);
+                if let Some((name, place)) = named.iter().find(|(name, _)| !known.iter().any(|(k, _)| k == name)) {
+                    return Err(Diagnostic::error(codes::UNBOUND_SIZE, *place, format!("no parameter binds the size `{name}`"))
+                        .help("use sizes of the parameters' types, or leave the result type out"));
+                }
+                self.conform(&declared(ty)?, value, span, "the result")
+            }
+        }
+    }
+
+    fn plain_result(&mut self, value: Value, span: Span) -> Result<Value> {
+        let fits = match &value {
+            Value::Array { .. } => true,
+            Value::Tuple(parts) => {
+                parts.clone().into_iter().try_for_each(|part| self.plain_result(part, span).map(|_| ()))?;
+                true
+            }
+            _ => false,
+        };
+        if fits {
+            return Ok(value);
+        }
+        Err(Diagnostic::error(codes::TYPE, span, "a function gives arrays, or tuples of them")
+            .at(format!("this is {}", value.describe(&self.graph))))
+    }
+
+    /// A value as a declared type, whose size variables are those of the function itself.
+    fn conform(&mut self, ty: &Declared, value: Value, span: Span, what: &str) -> Result<Value> {
+        match (ty, value) {
+            (Declared::Array(ty, place), value @ Value::Array { .. }) => {
+                let operand = self.as_operand(&value, span)?;
+                let own = self.graph.ty(operand.id).clone();
+                if own.shape != ty.shape {
+                    return Err(Diagnostic::error(codes::SIZES, span, format!("{what} is {own}, not {ty}"))
+                        .at(format!("this is {own}"))
+                        .label(*place, format!("{ty} was promised here")));
+                }
+                match self.assignable(operand, ty.dtype) {
+                    Some(id) => Ok(Value::array(id)),
+                    None => Err(Diagnostic::error(codes::TYPE, span, format!("{what} is {own}, not {ty}"))
+                        .label(*place, format!("{ty} was promised here"))
+                        .help(format!("convert with {}(…)", ty.dtype))),
+                }
+            }
+            (Declared::Tuple(types, _), Value::Tuple(values)) if types.len() == values.len() => Ok(Value::Tuple(
+                types.iter().zip(values).map(|(ty, value)| self.conform(ty, value, span, what)).collect::<Result<_>>()?,
+            )),
+            (ty, value) => Err(Diagnostic::error(
+                codes::TYPE,
+                span,
+                format!("{what} is {}, not {}", value.describe(&self.graph), ty.describe()),
+            )),
+        }
+    }
+
+    /// A call of a defined function: its graph is copied in, with sizes and parameters replaced.
+    pub(super) fn inline(&mut self, name: &str, args: &[Argument], span: Span) -> Result<Value> {
+        let callee = self.functions.get(name, span)?;
+        let ordered = order_arguments(&callee, args, span)?;
+        let values = ordered.iter().map(|arg| self.expression(arg)).collect::<Result<Vec<_>>>()?;
+        let mut sizes: BTreeMap<SizeVar, (Size, Span)> = BTreeMap::new();
+        let mut actuals: Vec<(Operand, Type)> = Vec::new();
+        for ((parameter, value), arg) in callee.parameters.iter().zip(&values).zip(&ordered) {
+            self.pair_argument(&callee.name, &parameter.name, &parameter.ty, value, arg.span, &mut actuals)?;
+        }
+        for (operand, ty) in &actuals {
+            self.bind_sizes(operand, ty, &mut sizes);
+        }
+        let mut ids = Vec::new();
+        for (operand, ty) in &actuals {
+            ids.push(self.argument(&callee, operand, ty, &sizes)?);
+        }
+        let result = self.copy_in(&callee, &ids, &sizes);
+        if self.graph.len() > NODE_LIMIT {
+            return Err(Diagnostic::error(codes::LIMIT, span, "the program is too large to compile")
+                .note(format!("inlining this call makes more than {NODE_LIMIT} operations"))
+                .help("call functions in a loop or comprehension instead of one by one"));
+        }
+        Ok(result)
+    }
+
+    /// Pairs the arrays of one argument with those of its parameter.
+    fn pair_argument(
+        &self,
+        callee: &str,
+        parameter: &str,
+        ty: &Declared,
+        value: &Value,
+        span: Span,
+        actuals: &mut Vec<(Operand, Type)>,
+    ) -> Result<()> {
+        match (ty, value) {
+            (Declared::Array(ty, _), Value::Array { .. }) => {
+                actuals.push((self.as_operand(value, span)?, ty.clone()));
+                Ok(())
+            }
+            (Declared::Tuple(types, _), Value::Tuple(values)) if types.len() == values.len() => types
+                .iter()
+                .zip(values)
+                .try_for_each(|(ty, value)| self.pair_argument(callee, parameter, ty, value, span, actuals)),
+            _ => Err(Diagnostic::error(
+                codes::ARGUMENTS,
+                span,
+                format!("`{callee}` takes {} as `{parameter}`", ty.describe()),
+            )
+            .at(format!("this is {}", value.describe(&self.graph)))),
+        }
+    }
+
+    /// Bare size variables are bound by the first argument that has them.
+    fn bind_sizes(&self, operand: &Operand, ty: &Type, sizes: &mut BTreeMap<SizeVar, (Size, Span)>) {
+        for (formal, actual) in ty.shape.iter().zip(self.graph.shape(operand.id)) {
+            if let Some(var) = formal.as_var() {
+                sizes.entry(var.clone()).or_insert_with(|| (actual.clone(), operand.span));
+            }
+        }
+    }
+
+    /// One argument, checked against its parameter's type.
+    fn argument(
+        &mut self,
+        callee: &Checked,
+        operand: &Operand,
+        formal: &Type,
+        sizes: &BTreeMap<SizeVar, (Size, Span)>,
+    ) -> Result<NodeId> {
+        let own = self.graph.ty(operand.id).clone();
+        let error = |code, message: String| Diagnostic::error(code, operand.span, message).at(format!("this is {own}"));
+        if own.rank() != formal.rank() {
+            let text = format!("`{}` takes {formal} here, an array of {} axes", callee.name, formal.rank());
+            return Err(error(codes::RANK, text));
+        }
+        for (expected, actual) in formal.shape.iter().zip(&own.shape) {
+            let bound = expected.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
+            if bound != *actual {
+                let text = format!("`{}` takes {formal} here: the size {expected} is {bound}, not {actual}", callee.name);
+                let mut problem = error(codes::SIZES, text);
+                for var in expected.vars() {
+                    if let Some((size, place)) = sizes.get(&var).filter(|(_, place)| *place != operand.span) {
+                        problem = problem.label(*place, format!("{var} = {size} comes from here"));
+                    }
+                }
+                return Err(problem);
+            }
+        }
+        match self.assignable(*operand, formal.dtype) {
+            Some(id) => Ok(id),
+            None => Err(error(codes::TYPE, format!("`{}` takes {formal} here", callee.name))
+                .help(format!("convert with {}(…)", formal.dtype))),
+        }
+    }
+
+    fn copy_in(&mut self, callee: &Checked, ids: &[NodeId], sizes: &BTreeMap<SizeVar, (Size, Span)>) -> Value {
+        let source = &callee.graph;
+        let mut copier =
+            Copier::inlining(source, &mut self.graph, |var| sizes.get(var).map(|(size, _)| size.clone()));
+        for id in source.ids() {
+            if let crate::graph::Op::Input(k) = source.node(id).op
+                && let Some(&actual) = ids.get(k)
+            {
+                copier.set(id, actual);
+            }
+        }
+        copier.copy_all(&mut self.graph, &source.roots(), |copier, graph, id| copier.copy(graph, id));
+        let checks: Vec<NodeId> = source.checks.iter().filter_map(|id| copier.get(*id)).collect();
+        let outputs: Vec<NodeId> = source.outputs.iter().filter_map(|id| copier.get(*id)).collect();
+        for check in checks {
+            if !self.graph.checks.contains(&check) {
+                self.graph.checks.push(check);
+            }
+        }
+        Value::from_shape(&callee.result, &outputs)
+    }
+}
+
+/// Arguments by position and by name, in the parameters' order.
+fn order_arguments<'e>(callee: &Checked, args: &'e [Argument], span: Span) -> Result<Vec<&'e Expr>> {
+    let mut slots: Vec<Option<&Expr>> = vec![None; callee.parameters.len()];
+    for (position, arg) in args.iter().enumerate() {
+        let at = match &arg.name {
+            None => Some(position).filter(|&p| p < slots.len()),
+            Some(name) => callee.parameters.iter().position(|p| p.name == name.text),
+        };
+        match at.and_then(|at| slots.get_mut(at)) {
+            Some(slot @ None) => *slot = Some(&arg.value),
+            Some(Some(_)) => {
+                return Err(Diagnostic::error(codes::ARGUMENTS, arg.value.span, "this parameter has its argument already"));
+            }
+            None => return Err(wrong_arguments(callee, args.len(), arg.value.span)),
+        }
+    }
+    slots.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| wrong_arguments(callee, args.len(), span))
+}
+
+fn wrong_arguments(callee: &Checked, given: usize, span: Span) -> Box<Diagnostic> {
+    let shown: Vec<String> = callee.parameters.iter().map(|p| format!("{}: {}", p.name, p.ty.describe())).collect();
+    let (count, s) = (callee.parameters.len(), if callee.parameters.len() == 1 { "" } else { "s" });
+    Diagnostic::error(codes::ARGUMENTS, span, format!("`{}` takes {count} argument{s}, {given} given", callee.name))
+        .help(format!("its parameters are ({})", shown.join(", ")))
+}
+
+/// The names that a body differentiates by.
+fn differentiated_names(block: &Block) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    visit::block_expressions(block, &mut |expr| target(expr, &mut names));
+    names
+}
+
+/// The names that a statement differentiates by.
+pub(super) fn statement_targets(statement: &Statement, names: &mut BTreeSet<String>) {
+    visit::statement_expressions(statement, &mut |expr| target(expr, names));
+}
+
+fn target(expr: &Expr, names: &mut BTreeSet<String>) {
+    let ExprKind::Call(callee, args) = &expr.kind else { return };
+    let derivative = matches!(&callee.kind, ExprKind::Name(name) if super::builtins::differentiates(name));
+    if let (true, Some(by)) = (derivative, args.get(1)) {
+        visit::expressions(&by.value, &mut |part| names.extend(part.as_name().map(|name| name.text)));
+    }
+}

@@ -1,0 +1,191 @@
+//! Comprehensions and reductions over generators.
+//!
+//! In: `[e for i in 0:n, j in 0:m]`, `sum(e for i in 0:n)`. Out: index variables, and builders over them.
+//! Always holds: a run-time check in the body that depends on a variable happens for each of its values, and for no other.
+
+use super::expression::not_available;
+use super::{Checker, Value};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{NodeId, Size, VarId};
+use crate::syntax::ast::{Expr, ExprKind, Generator, Iterable, Pattern};
+use crate::syntax::span::Span;
+
+impl Checker<'_> {
+    /// `[e for …]`.
+    pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
+        let (value, vars) = self.generate(element, generators)?;
+        if value.nodes().is_empty() {
+            return Err(Diagnostic::error(codes::TYPE, element.span, "the element of an array is a number or an array")
+                .at(format!("this is {}", value.describe(&self.graph))));
+        }
+        self.graph.span = span;
+        let built = value.settled().map(&mut |id| vars.iter().rev().fold(id, |id, &var| self.graph.build(var, id)));
+        Ok(built)
+    }
+
+    /// The element of a reduction over generators, built along one leading axis per generator.
+    pub(super) fn generated(&mut self, element: &Expr, generators: &[Generator]) -> Result<(NodeId, usize)> {
+        let (value, vars) = self.generate(element, generators)?;
+        let operand = self.as_operand(&value, element.span)?;
+        let built = vars.iter().rev().fold(operand.id, |id, &var| self.graph.build(var, id));
+        Ok((built, vars.len()))
+    }
+
+    /// The element as a function of the generators' index variables.
+    fn generate(&mut self, element: &Expr, generators: &[Generator]) -> Result<(Value, Vec<VarId>)> {
+        self.scope.enter();
+        let outer = self.graph.checks.len();
+        let mut vars = Vec::new();
+        let result = generators
+            .iter()
+            .try_for_each(|generator| self.generator(generator, &mut vars))
+            .and_then(|()| self.expression(element));
+        self.scope.leave();
+        self.close_checks(outer, &vars);
+        self.generators.truncate(self.generators.len() - vars.len());
+        result.map(|value| (value, vars))
+    }
+
+    /// Binds a generator's pattern to its index variable, or to what lies at it.
+    fn generator(&mut self, generator: &Generator, vars: &mut Vec<VarId>) -> Result<()> {
+        match &generator.iterable {
+            Iterable::Range { start, stop, step } => {
+                let Pattern::Name(name) = &generator.pattern else {
+                    return Err(Diagnostic::error(codes::TYPE, generator.pattern.span(), "a range gives one number at a time"));
+                };
+                let (first, extent, step) = self.range(start, stop, step.as_ref(), generator.span)?;
+                let var = self.new_generator(&name.text, extent, vars);
+                let counter = self.graph.var_value(var);
+                let step = self.graph.int(step);
+                let scaled = self.graph.times(step, counter);
+                let first = self.graph.size_value(&first);
+                let value = self.graph.plus(first, scaled);
+                self.scope.bind(&name.text, Value::array(value), name.span, false);
+                Ok(())
+            }
+            Iterable::Over(expr) => self.generator_over(&generator.pattern, expr, vars),
+        }
+    }
+
+    fn new_generator(&mut self, name: &str, extent: Size, vars: &mut Vec<VarId>) -> VarId {
+        let var = self.graph.new_var(name, extent);
+        vars.push(var);
+        self.generators.push(var);
+        var
+    }
+
+    /// First value, number of values and stride of a range.
+    fn range(&mut self, start: &Expr, stop: &Expr, step: Option<&Expr>, span: Span) -> Result<(Size, Size, i64)> {
+        let first = self.bound(start)?;
+        let last = self.bound(stop)?;
+        let stride = match step {
+            None => 1,
+            Some(step) => {
+                let size = self.size_of(step, "the step of a range")?;
+                size.as_const().filter(|&s| s != 0).ok_or_else(|| {
+                    Diagnostic::error(codes::NOT_A_CONSTANT, step.span, "the step of a range is a literal, not 0")
+                })?
+            }
+        };
+        let length = last.minus(&first);
+        if stride == 1 {
+            let length = length.as_const().map_or(length, |value| Size::from(value.max(0)));
+            let message = format!("the range {first}:{last} ends before it starts");
+            self.require_nonnegative(&length, &message, span)?;
+            return Ok((first, length, 1));
+        }
+        let Some(length) = length.as_const() else {
+            return Err(not_available(span, "a stride in a range whose length is not a literal"));
+        };
+        let (distance, stride_size) = if stride > 0 { (length, stride) } else { (-length, -stride) };
+        let count = if distance <= 0 { 0 } else { (distance + stride_size - 1) / stride_size };
+        Ok((first, Size::from(count), stride))
+    }
+
+    fn bound(&mut self, expr: &Expr) -> Result<Size> {
+        let operand = self.operand(expr)?;
+        if !self.graph.node(operand.id).free.is_empty() {
+            return Err(not_available(expr.span, "a range that depends on another generator's index")
+                .help("run over the whole range and put where(j > i, …, 0) around the element"));
+        }
+        self.size_of(expr, "the bound of a range")
+    }
+
+    /// `for row in x`, `for (a, b) in zip(x, y)`.
+    fn generator_over(&mut self, pattern: &Pattern, expr: &Expr, vars: &mut Vec<VarId>) -> Result<()> {
+        let sources = self.zipped(expr)?;
+        let zipped = sources.len() > 1 || is_zip(expr);
+        let patterns: Vec<&Pattern> = match pattern {
+            Pattern::Tuple(parts, _) if zipped => parts.iter().collect(),
+            other => vec![other],
+        };
+        if patterns.len() != sources.len() {
+            return Err(Diagnostic::error(
+                codes::TYPE,
+                pattern.span(),
+                format!("{} names for {} arrays", patterns.len(), sources.len()),
+            )
+            .help("for (a, b) in zip(x, y)"));
+        }
+        let first = sources[0];
+        let extent = self.leading(first)?;
+        for source in &sources[1..] {
+            let other = self.leading(*source)?;
+            if other != extent {
+                return Err(Diagnostic::error(codes::SIZES, expr.span, format!("`zip` runs over sizes {extent} and {other}"))
+                    .label(first.1, format!("this is {}", self.graph.ty(first.0)))
+                    .label(source.1, format!("this is {}", self.graph.ty(source.0))));
+            }
+        }
+        let name = match patterns.first() {
+            Some(Pattern::Name(name)) => name.text.clone(),
+            _ => "row".to_string(),
+        };
+        let var = self.new_generator(&name, extent, vars);
+        for (pattern, (source, _)) in patterns.into_iter().zip(sources) {
+            let Pattern::Name(name) = pattern else {
+                return Err(Diagnostic::error(codes::TYPE, pattern.span(), "a row of an array is an array, not a tuple"));
+            };
+            let at = self.graph.var_value(var);
+            let row = self.graph.gather(source, &[0], &[at]);
+            self.scope.bind(&name.text, Value::array(row), name.span, false);
+        }
+        Ok(())
+    }
+
+    /// The arrays that a generator runs over together.
+    fn zipped(&mut self, expr: &Expr) -> Result<Vec<(NodeId, Span)>> {
+        if let ExprKind::Call(_, args) = &expr.kind
+            && is_zip(expr)
+        {
+            return args.iter().map(|arg| self.operand(&arg.value).map(|o| (o.id, o.span))).collect();
+        }
+        let operand = self.operand(expr)?;
+        Ok(vec![(operand.id, operand.span)])
+    }
+
+    fn leading(&self, (id, span): (NodeId, Span)) -> Result<Size> {
+        self.graph.shape(id).first().cloned().ok_or_else(|| {
+            Diagnostic::error(codes::RANK, span, "a generator runs over an array's leading axis")
+                .at(format!("this is {}", self.graph.ty(id)))
+                .help("run over a range: for i in 0:n")
+        })
+    }
+
+    /// Checks made in a generator's body are done for every value of its variables.
+    fn close_checks(&mut self, outer: usize, vars: &[VarId]) {
+        let inner = self.graph.checks.split_off(outer);
+        for check in inner {
+            let closed = vars.iter().rev().fold(check, |id, &var| {
+                if self.graph.depends_on(id, var) { self.graph.build(var, id) } else { id }
+            });
+            if !self.graph.checks.contains(&closed) {
+                self.graph.checks.push(closed);
+            }
+        }
+    }
+}
+
+fn is_zip(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(name) if name == "zip"))
+}

@@ -1,0 +1,293 @@
+//! Indexing: scalars, slices, integer arrays and `newaxis`, as NumPy has them.
+//!
+//! In: `x[i, a:b, k, newaxis]`. Out: slices, gathers and reshapes, with run-time checks where a range is not proved.
+//! Always holds: an index that is proved to be in range has no check.
+
+use super::expression::not_available;
+use super::{Checker, Value};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{CheckKind, NodeId, Op, Size};
+use crate::runtime::array::DType;
+use crate::syntax::ast::{Expr, IndexItem};
+use crate::syntax::span::Span;
+
+/// One item, read.
+enum Item {
+    /// A scalar index: drops the axis.
+    Scalar(NodeId),
+    /// An integer array.
+    Array(NodeId),
+    /// First element, stride and count.
+    Slice(Size, i64, Size),
+    /// A new axis.
+    New,
+}
+
+impl Checker<'_> {
+    /// `base[items]`.
+    pub(super) fn index(&mut self, base: &Expr, items: &[IndexItem], span: Span) -> Result<Value> {
+        let value = self.expression(base)?;
+        if let Value::Tuple(parts) = &value {
+            return self.tuple_part(parts, items, span);
+        }
+        let operand = self.as_operand(&value, base.span)?;
+        let shape = self.graph.shape(operand.id).to_vec();
+        let mut read = Vec::new();
+        let mut axis = 0;
+        for item in items {
+            let item = self.item(item, &shape, axis)?;
+            axis += usize::from(!matches!(item, Item::New));
+            read.push(item);
+        }
+        if axis > shape.len() {
+            return Err(Diagnostic::error(codes::RANK, span, format!("{axis} indexes for an array of {} axes", shape.len()))
+                .label(base.span, format!("this is {}", self.graph.ty(operand.id))));
+        }
+        for size in &shape[axis..] {
+            read.push(Item::Slice(Size::from(0), 1, size.clone()));
+        }
+        self.graph.span = span;
+        self.apply(operand.id, read, span).map(Value::array)
+    }
+
+    fn tuple_part(&mut self, parts: &[Value], items: &[IndexItem], span: Span) -> Result<Value> {
+        if let [IndexItem::At(expr)] = items
+            && let Some(k) = self.size_of(expr, "the index of a tuple")?.as_const()
+        {
+            let at = if k < 0 { k + parts.len() as i64 } else { k };
+            return usize::try_from(at).ok().and_then(|at| parts.get(at)).cloned().ok_or_else(|| {
+                Diagnostic::error(codes::INDEX_RANGE, expr.span, format!("the tuple has {} parts", parts.len()))
+            });
+        }
+        Err(Diagnostic::error(codes::TYPE, span, "a tuple is indexed by one literal")
+            .help("take it apart with let (a, b) = …"))
+    }
+
+    fn item(&mut self, item: &IndexItem, shape: &[Size], axis: usize) -> Result<Item> {
+        let extent = shape.get(axis).cloned();
+        match item {
+            IndexItem::Slice { start, stop, step, span } => {
+                let Some(extent) = extent else { return Ok(Item::Slice(Size::from(0), 1, Size::from(0))) };
+                self.slice_item(start.as_ref(), stop.as_ref(), step.as_ref(), &extent, *span)
+            }
+            IndexItem::At(expr) => {
+                let value = self.expression(expr)?;
+                if value == Value::NewAxis {
+                    return Ok(Item::New);
+                }
+                let operand = self.as_operand(&value, expr.span)?;
+                let ty = self.graph.ty(operand.id).clone();
+                match ty.dtype {
+                    DType::Bool => return Err(not_available(expr.span, "selection by a boolean array")
+                        .help("reduce with where(mask, x, 0), or keep the shape")),
+                    DType::I64 => {}
+                    _ => return Err(Diagnostic::error(codes::TYPE, expr.span, "an index is a whole number")
+                        .at(format!("this is {ty}"))
+                        .help("convert with i64(x)")),
+                }
+                // The rank error comes later, with the count of all items.
+                let Some(extent) = extent else { return Ok(Item::Scalar(operand.id)) };
+                let index = self.in_range(operand.id, &extent, axis, expr.span)?;
+                Ok(if ty.rank() == 0 { Item::Scalar(index) } else { Item::Array(index) })
+            }
+        }
+    }
+
+    /// The index counted from the front, with a check unless it is proved to be in range.
+    fn in_range(&mut self, index: NodeId, extent: &Size, axis: usize, span: Span) -> Result<NodeId> {
+        if let Some(value) = self.graph.as_size(index).and_then(|size| size.as_const()) {
+            if let Some(extent) = extent.as_const()
+                && !(-extent..extent).contains(&value)
+            {
+                return Err(self.out_of_range(value, extent, axis, span));
+            }
+            if value < 0 {
+                let from_end = extent.plus(&Size::from(value));
+                self.require_nonnegative(&from_end, &format!("the index {value} is outside axis {axis} of size {extent}"), span)?;
+                return Ok(self.graph.size_value(&from_end));
+            }
+        }
+        if let Some((low, high)) = self.bounds(index)
+            && low.is_nonnegative()
+            && extent.minus(&Size::one()).minus(&high).is_nonnegative()
+        {
+            return Ok(index);
+        }
+        let size = self.graph.size_value(extent);
+        Ok(self.check(CheckKind::Index { axis }, vec![index, size], span))
+    }
+
+    fn out_of_range(&self, value: i64, extent: i64, axis: usize, span: Span) -> Box<Diagnostic> {
+        let error = Diagnostic::error(
+            codes::INDEX_RANGE,
+            span,
+            format!("the index {value} is outside axis {axis} of size {extent}"),
+        );
+        if value == extent {
+            error.help(format!("indexes start at 0: the last element is at {}, or at -1", extent - 1))
+        } else {
+            error.help(format!("indexes of this axis go from 0 to {}", extent - 1))
+        }
+    }
+
+    /// The smallest and the largest value of an integer made of sizes and index variables.
+    fn bounds(&self, id: NodeId) -> Option<(Size, Size)> {
+        let node = self.graph.node(id);
+        match (&node.op, node.inputs.as_slice()) {
+            (Op::Const(_) | Op::Size(_), _) => self.graph.as_size(id).map(|size| (size.clone(), size)),
+            (Op::Var(var), _) => Some((Size::from(0), self.graph.var(*var).extent.minus(&Size::one()))),
+            (Op::Map(op), [a, b]) => {
+                let ((la, ha), (lb, hb)) = (self.bounds(*a)?, self.bounds(*b)?);
+                match op.name {
+                    "add" => Some((la.plus(&lb), ha.plus(&hb))),
+                    "subtract" => Some((la.minus(&hb), ha.minus(&lb))),
+                    "multiply" => {
+                        let (factor, low, high) = match (la.as_const(), lb.as_const()) {
+                            (Some(f), _) if la == ha => (f, lb, hb),
+                            (_, Some(f)) if lb == hb => (f, la, ha),
+                            _ => return None,
+                        };
+                        let (low, high) = (low.times(&Size::from(factor)), high.times(&Size::from(factor)));
+                        Some(if factor < 0 { (high, low) } else { (low, high) })
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    fn slice_item(
+        &mut self,
+        start: Option<&Expr>,
+        stop: Option<&Expr>,
+        step: Option<&Expr>,
+        extent: &Size,
+        span: Span,
+    ) -> Result<Item> {
+        let step = match step {
+            None => 1,
+            Some(expr) => {
+                self.size_of(expr, "the step of a slice")?.as_const().filter(|&s| s != 0).ok_or_else(|| {
+                    Diagnostic::error(codes::NOT_A_CONSTANT, expr.span, "the step of a slice is a literal, not 0")
+                })?
+            }
+        };
+        let start = start.map(|e| self.size_of(e, "the bound of a slice")).transpose()?;
+        let stop = stop.map(|e| self.size_of(e, "the bound of a slice")).transpose()?;
+        if let Some(known) = known_slice(start.as_ref(), stop.as_ref(), step, extent) {
+            return Ok(known);
+        }
+        if step == -1 && start.is_none() && stop.is_none() {
+            return Ok(Item::Slice(extent.minus(&Size::one()), -1, extent.clone()));
+        }
+        if step != 1 {
+            return Err(not_available(span, "a stride over an axis whose size is not a literal"));
+        }
+        let from_front = |bound: Size| match bound.as_const() {
+            Some(value) if value < 0 => extent.plus(&bound),
+            _ => bound,
+        };
+        let first = start.map_or(Size::from(0), from_front);
+        let last = stop.map_or(extent.clone(), from_front);
+        let length = last.minus(&first);
+        let shown = format!("{first}:{last}");
+        self.require_nonnegative(&first, &format!("the slice {shown} starts before the axis"), span)?;
+        self.require_nonnegative(&length, &format!("the slice {shown} ends before it starts"), span)?;
+        let rest = extent.minus(&last);
+        self.require_nonnegative(&rest, &format!("the slice {shown} ends behind the axis of size {extent}"), span)?;
+        Ok(Item::Slice(first, 1, length))
+    }
+
+    /// Slices first, then scalars and arrays as one gather, then axes into NumPy's order.
+    fn apply(&mut self, x: NodeId, items: Vec<Item>, span: Span) -> Result<NodeId> {
+        let (mut starts, mut steps, mut shape) = (Vec::new(), Vec::new(), Vec::new());
+        let own = self.graph.shape(x).to_vec();
+        for item in &items {
+            let axis = starts.len();
+            match item {
+                Item::Slice(start, step, length) => {
+                    starts.push(start.clone());
+                    steps.push(*step);
+                    shape.push(length.clone());
+                }
+                Item::Scalar(_) | Item::Array(_) => {
+                    starts.push(Size::from(0));
+                    steps.push(1);
+                    shape.push(own[axis].clone());
+                }
+                Item::New => {}
+            }
+        }
+        let sliced = self.graph.slice(x, &starts, &steps, &shape);
+        let (gathered, order) = self.gather_items(sliced, &items, span)?;
+        Ok(self.insert_axes(gathered, &items, &order))
+    }
+
+    /// Gathers at the scalar and array items. Also gives, for each axis of the result, the item it comes from.
+    fn gather_items(&mut self, x: NodeId, items: &[Item], span: Span) -> Result<(NodeId, Vec<usize>)> {
+        let (mut axes, mut indexes, mut at_items, mut kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut axis = 0;
+        for (position, item) in items.iter().enumerate() {
+            match item {
+                Item::New => continue,
+                Item::Slice(..) => kept.push(position),
+                Item::Scalar(id) | Item::Array(id) => {
+                    axes.push(axis);
+                    indexes.push(super::operators::Operand { id: *id, literal: false, span });
+                    at_items.push(position);
+                }
+            }
+            axis += 1;
+        }
+        if axes.is_empty() {
+            return Ok((x, kept));
+        }
+        let indexes = self.broadcast_together(&indexes, "index", span)?;
+        let rank = self.graph.ty(indexes[0]).rank();
+        let gathered = self.graph.gather(x, &axes, &indexes);
+        let first = at_items[0];
+        let adjacent = at_items.windows(2).all(|pair| {
+            items[pair[0] + 1..pair[1]].iter().all(|item| matches!(item, Item::Scalar(_) | Item::Array(_)))
+        });
+        // NumPy: index arrays that stand together put their axes there, others in front.
+        let before = if adjacent { kept.iter().filter(|&&position| position < first).count() } else { 0 };
+        let total = rank + kept.len();
+        let perm: Vec<usize> = (rank..rank + before).chain(0..rank).chain(rank + before..total).collect();
+        let moved = self.graph.transpose(gathered, &perm);
+        let mut order = kept[..before].to_vec();
+        order.extend(std::iter::repeat_n(first, rank));
+        order.extend(&kept[before..]);
+        Ok((moved, order))
+    }
+
+    /// Puts `newaxis` items where they were written.
+    fn insert_axes(&mut self, x: NodeId, items: &[Item], order: &[usize]) -> NodeId {
+        let mut shape = self.graph.shape(x).to_vec();
+        let mut order = order.to_vec();
+        for (position, item) in items.iter().enumerate() {
+            if matches!(item, Item::New) {
+                let at = order.iter().take_while(|&&from| from < position).count();
+                shape.insert(at, Size::one());
+                order.insert(at, position);
+            }
+        }
+        self.graph.reshape(x, &shape)
+    }
+}
+
+/// NumPy's slice rules, when everything is a literal.
+fn known_slice(start: Option<&Size>, stop: Option<&Size>, step: i64, extent: &Size) -> Option<Item> {
+    let n = extent.as_const()?;
+    let clip = |bound: i64| {
+        let from_front = if bound < 0 { bound + n } else { bound };
+        if step > 0 { from_front.clamp(0, n) } else { from_front.clamp(-1, n - 1) }
+    };
+    let (low, high) = if step > 0 { (0, n) } else { (n - 1, -1) };
+    let first = start.map_or(Some(low), |s| s.as_const().map(clip))?;
+    let last = stop.map_or(Some(high), |s| s.as_const().map(clip))?;
+    let distance = if step > 0 { last - first } else { first - last };
+    let count = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
+    let first = if count == 0 { 0 } else { first };
+    Some(Item::Slice(Size::from(first), step, Size::from(count)))
+}

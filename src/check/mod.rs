@@ -1,0 +1,96 @@
+//! Checking: names, types and sizes; what passes is an array graph.
+//!
+//! In: the syntax tree. Out: one [`Checked`] graph per function, and the graph of the statements as they come.
+//! Always holds: every error of the user's is found here or, where it depends on data, becomes a `Check` node;
+//! no file is read and nothing panics.
+
+mod builtins;
+mod call;
+mod expression;
+mod function;
+mod generator;
+mod index;
+mod operators;
+mod scope;
+mod statement;
+mod types;
+mod value;
+
+pub use builtins::documentation;
+pub use function::{Checked, Functions, Parameter};
+pub use scope::Scope;
+pub use types::{Declared, declared, size_names};
+pub use value::{Shape, Value};
+
+use crate::diagnostic::{Diagnostic, Result};
+use crate::graph::{Graph, NodeId, VarId};
+use crate::runtime::array::Array;
+use crate::syntax::ast::{Name, Statement};
+use crate::syntax::span::Span;
+use std::collections::BTreeSet;
+
+/// What only statements at the top level may do, offered by the session.
+pub trait Host {
+    /// Reads a file: an array, or a record of arrays by name.
+    fn load(&mut self, path: &str, span: Span) -> Result<Loaded>;
+    /// Seconds since the program began; what was written above has been computed by then.
+    fn clock(&mut self, graph: &Graph, live: &[NodeId]) -> Result<f64>;
+}
+
+/// What a file holds.
+pub enum Loaded {
+    /// One array.
+    Array(Array),
+    /// Arrays by name.
+    Record(Vec<(String, Array)>),
+}
+
+/// The state of checking one function, or the statements of a program.
+pub struct Checker<'a> {
+    /// What has been built so far.
+    pub graph: Graph,
+    /// Names in scope.
+    pub scope: Scope,
+    /// Warnings so far.
+    pub warnings: Vec<Box<Diagnostic>>,
+    /// Arrays read by `load`, with the input that stands for each.
+    pub loaded: Vec<(NodeId, Array)>,
+    functions: &'a Functions,
+    host: Option<&'a mut dyn Host>,
+    /// Index variables of the generators around the current expression, innermost last.
+    generators: Vec<VarId>,
+    /// The names that the function, or the program's statements, differentiate by.
+    targets: BTreeSet<String>,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker for a function's body, or for a program's statements when there is a host.
+    pub fn new(name: &str, functions: &'a Functions, host: Option<&'a mut dyn Host>) -> Checker<'a> {
+        Checker {
+            graph: Graph::new(name),
+            scope: Scope::default(),
+            warnings: Vec::new(),
+            loaded: Vec::new(),
+            functions,
+            host,
+            generators: Vec::new(),
+            targets: BTreeSet::new(),
+        }
+    }
+
+    /// Says which statements are going to come, so that names they differentiate by keep an identity of their own.
+    pub fn announce<'s>(&mut self, statements: impl IntoIterator<Item = &'s Statement>) {
+        for statement in statements {
+            function::statement_targets(statement, &mut self.targets);
+        }
+    }
+
+    /// Binds a name to a value.
+    pub fn bind_value(&mut self, name: &Name, value: Value) {
+        self.bind_name(name, value, false);
+    }
+
+    fn differentiated(&self, name: &str) -> bool {
+        self.targets.contains(name)
+    }
+}

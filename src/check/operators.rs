@@ -1,0 +1,338 @@
+//! Promotion and broadcasting: how two operands become operands of one type and shape.
+//!
+//! In: values. Out: nodes of equal dtype and shape, and elementwise nodes over them.
+//! Always holds: only a missing axis or the literal size 1 stretches.
+
+use super::{Checker, Value};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{CheckKind, NodeId, Op, Size, Type};
+use crate::ops::elementwise::{self, Elementwise, Signature};
+use crate::runtime::array::DType;
+use crate::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::syntax::span::Span;
+
+/// An operand: node, whether it is a literal, and its place.
+#[derive(Clone, Copy)]
+pub struct Operand {
+    /// The node.
+    pub id: NodeId,
+    /// Whether it still takes the type of what it meets.
+    pub literal: bool,
+    /// Where.
+    pub span: Span,
+}
+
+/// The dtype of two typed operands.
+pub fn promote(a: DType, b: DType) -> DType {
+    match (a, b) {
+        (DType::F64, _) | (_, DType::F64) => DType::F64,
+        (DType::F32, _) | (_, DType::F32) => DType::F32,
+        (DType::I64, _) | (_, DType::I64) => DType::I64,
+        (DType::Bool, DType::Bool) => DType::Bool,
+    }
+}
+
+impl Checker<'_> {
+    /// An array operand; anything else is an error that says what was found.
+    pub(super) fn operand(&mut self, expr: &Expr) -> Result<Operand> {
+        let value = self.expression(expr)?;
+        self.as_operand(&value, expr.span)
+    }
+
+    pub(super) fn as_operand(&self, value: &Value, span: Span) -> Result<Operand> {
+        match value {
+            Value::Array { id, literal } => Ok(Operand { id: *id, literal: *literal, span }),
+            other => Err(Diagnostic::error(codes::TYPE, span, "a number or an array is needed here")
+                .at(format!("this is {}", other.describe(&self.graph)))),
+        }
+    }
+
+    /// The dtype that operands meet in. Literals take the type of the others; an integer literal that meets a float
+    /// becomes one, a float literal that meets an integer makes the result `f64`.
+    pub(super) fn common_dtype(&self, operands: &[Operand]) -> DType {
+        let dtype = |o: &Operand| self.graph.ty(o.id).dtype;
+        let typed = operands.iter().filter(|o| !o.literal).map(dtype).reduce(promote);
+        let literal = operands.iter().filter(|o| o.literal).map(dtype).reduce(promote);
+        match (typed, literal) {
+            (Some(typed), Some(literal)) if literal.is_float() && typed.is_float() => typed,
+            (Some(typed), Some(literal)) => promote(typed, literal),
+            (Some(typed), None) => typed,
+            (None, literal) => literal.unwrap_or(DType::F64),
+        }
+    }
+
+    /// Applies an elementwise operator with promotion and broadcasting.
+    pub(super) fn elementwise(&mut self, op: &'static Elementwise, operands: &[Operand], span: Span) -> Result<Value> {
+        let values = if op.signature == Signature::Select { &operands[1..] } else { operands };
+        let common = self.common_dtype(values);
+        let dtype = match op.signature {
+            Signature::Number if common == DType::Bool => DType::I64,
+            Signature::Float | Signature::FloatPredicate if !common.is_float() => DType::F64,
+            Signature::Logic => DType::Bool,
+            _ => common,
+        };
+        for operand in operands.iter().filter(|_| op.signature == Signature::Logic) {
+            self.expect_bool(operand, &format!("`{}` takes truth values", op.name))?;
+        }
+        if let (Signature::Select, Some(condition)) = (op.signature, operands.first()) {
+            self.expect_bool(condition, "the condition of `where` is a truth value")?;
+        }
+        let skip = operands.len() - values.len();
+        let mut aligned = self.broadcast_together(operands, op.name, span)?;
+        for id in aligned.iter_mut().skip(skip) {
+            *id = self.graph.cast(*id, dtype);
+        }
+        if dtype == DType::I64 && matches!(op.name, "floor_divide" | "remainder") {
+            aligned[1] = self.checked_divisor(aligned[1], operands[1].span);
+        }
+        self.graph.span = span;
+        let id = self.graph.map(op, &aligned);
+        Ok(Value::Array { id, literal: operands.iter().all(|o| o.literal) && self.graph.ty(id).dtype != DType::Bool })
+    }
+
+    pub(super) fn expect_bool(&self, operand: &Operand, what: &str) -> Result<()> {
+        let ty = self.graph.ty(operand.id);
+        if ty.dtype == DType::Bool {
+            return Ok(());
+        }
+        Err(Diagnostic::error(codes::TYPE, operand.span, what.to_string())
+            .at(format!("this is {ty}"))
+            .help("compare it with something: x != 0"))
+    }
+
+    fn checked_divisor(&mut self, divisor: NodeId, span: Span) -> NodeId {
+        if self.graph.as_constant(divisor).is_some_and(|c| c.as_f64() != 0.0) {
+            return divisor;
+        }
+        self.check(CheckKind::NonZero, vec![divisor], span)
+    }
+
+    /// A run-time check, remembered so that it happens whether or not its value is used.
+    pub(super) fn check(&mut self, kind: CheckKind, inputs: Vec<NodeId>, span: Span) -> NodeId {
+        let before = self.graph.span;
+        self.graph.span = span;
+        let ty = self.graph.ty(inputs[0]).clone();
+        let id = self.graph.add(Op::Check(kind), inputs, ty);
+        self.graph.span = before;
+        if !self.graph.checks.contains(&id) {
+            self.graph.checks.push(id);
+        }
+        id
+    }
+
+    /// Makes sure that a size is not negative: now if it is known, else when running.
+    pub(super) fn require_nonnegative(&mut self, size: &Size, message: &str, span: Span) -> Result<()> {
+        match size.as_const() {
+            Some(0..) => Ok(()),
+            Some(_) => Err(Diagnostic::error(codes::SIZES, span, message.to_string())),
+            None if size.is_nonnegative() => Ok(()),
+            None => {
+                let (value, zero) = (self.graph.size_value(size), self.graph.int(0));
+                let holds = self.graph.map(&elementwise::GREATER_EQUAL, &[value, zero]);
+                self.check(CheckKind::Assert { message: Some(message.to_string()) }, vec![holds], span);
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings operands to one shape.
+    pub(super) fn broadcast_together(&mut self, operands: &[Operand], what: &str, span: Span) -> Result<Vec<NodeId>> {
+        let rank = operands.iter().map(|o| self.graph.ty(o.id).rank()).max().unwrap_or(0);
+        let mut shape: Vec<(Size, usize)> = vec![(Size::one(), 0); rank];
+        for (which, operand) in operands.iter().enumerate() {
+            let own = self.graph.shape(operand.id).to_vec();
+            for (axis, size) in own.iter().enumerate() {
+                let at = rank - own.len() + axis;
+                if shape[at].0.is_one() {
+                    shape[at] = (size.clone(), which);
+                } else if !size.is_one() && shape[at].0 != *size {
+                    let (known, first) = &shape[at];
+                    return Err(self.broadcast_error(what, span, (known, &operands[*first]), (size, operand), at, rank));
+                }
+            }
+        }
+        let shape: Vec<Size> = shape.into_iter().map(|(size, _)| size).collect();
+        Ok(operands.iter().map(|operand| self.stretch(operand.id, &shape)).collect())
+    }
+
+    fn broadcast_error(
+        &self,
+        what: &str,
+        span: Span,
+        a: (&Size, &Operand),
+        b: (&Size, &Operand),
+        at: usize,
+        rank: usize,
+    ) -> Box<Diagnostic> {
+        let (ta, tb) = (self.graph.ty(a.1.id), self.graph.ty(b.1.id));
+        let axis = rank - at;
+        Diagnostic::error(codes::BROADCAST, span, format!("{ta} and {tb} do not broadcast together"))
+            .at(format!("`{what}` needs the sizes {} and {} to be equal (axis -{axis})", a.0, b.0))
+            .label(a.1.span, format!("this is {ta}"))
+            .label(b.1.span, format!("this is {tb}"))
+            .help("axes are matched from the last; only a missing axis or the literal size 1 stretches: insert one with x[:, newaxis]")
+    }
+
+    /// Repeats `x` to `shape`: missing leading axes and axes of literal size 1.
+    pub(super) fn stretch(&mut self, x: NodeId, shape: &[Size]) -> NodeId {
+        let own = self.graph.shape(x).to_vec();
+        if own == shape {
+            return x;
+        }
+        let lead = shape.len() - own.len();
+        let mut ones = Vec::new();
+        let mut axes = Vec::new();
+        for (axis, size) in own.iter().enumerate() {
+            if size.is_one() && !shape[lead + axis].is_one() {
+                ones.push(axis);
+            } else {
+                axes.push(lead + axis);
+            }
+        }
+        let squeezed = self.graph.squeeze(x, &ones);
+        self.graph.broadcast(squeezed, &axes, shape)
+    }
+
+    /// A value brought to a declared dtype, if promotion leads there.
+    pub(super) fn assignable(&mut self, operand: Operand, dtype: DType) -> Option<NodeId> {
+        let own = self.graph.ty(operand.id).dtype;
+        let fits = if operand.literal {
+            own == dtype || dtype.is_float()
+        } else {
+            own == dtype || (own != DType::Bool && promote(own, dtype) == dtype)
+        };
+        fits.then(|| self.graph.cast(operand.id, dtype))
+    }
+
+    pub(super) fn unary(&mut self, op: UnaryOp, inner: &Expr, span: Span) -> Result<Value> {
+        let operand = self.operand(inner)?;
+        match op {
+            UnaryOp::Negate => self.elementwise(&elementwise::NEGATE, &[operand], span),
+            UnaryOp::Not => self.elementwise(&elementwise::NOT, &[operand], span),
+        }
+    }
+
+    pub(super) fn binary(&mut self, op: BinaryOp, a: &Expr, b: &Expr, span: Span) -> Result<Value> {
+        let (left, right) = (self.operand(a)?, self.operand(b)?);
+        let table = match op {
+            BinaryOp::Add => &elementwise::ADD,
+            BinaryOp::Subtract => &elementwise::SUBTRACT,
+            BinaryOp::Multiply => &elementwise::MULTIPLY,
+            BinaryOp::Divide => &elementwise::DIVIDE,
+            BinaryOp::FloorDivide => &elementwise::FLOOR_DIVIDE,
+            BinaryOp::Remainder => &elementwise::REMAINDER,
+            BinaryOp::Equal => &elementwise::EQUAL,
+            BinaryOp::NotEqual => &elementwise::NOT_EQUAL,
+            BinaryOp::Less => &elementwise::LESS,
+            BinaryOp::LessEqual => &elementwise::LESS_EQUAL,
+            BinaryOp::Greater => &elementwise::GREATER,
+            BinaryOp::GreaterEqual => &elementwise::GREATER_EQUAL,
+            BinaryOp::And => &elementwise::AND,
+            BinaryOp::Or => &elementwise::OR,
+            BinaryOp::Power => return self.power(left, right, b, span),
+            BinaryOp::MatrixProduct => return self.matrix_product(left, right, span),
+        };
+        self.elementwise(table, &[left, right], span)
+    }
+
+    /// `a ^ b`; a small whole literal exponent is a product, so that sums of squares are contractions.
+    pub(super) fn power(&mut self, base: Operand, exponent: Operand, written: &Expr, span: Span) -> Result<Value> {
+        let whole = match literal_number(written) {
+            Some(value) if exponent.literal && value.fract() == 0.0 && value.abs() <= 4.0 => Some(value as i64),
+            _ => None,
+        };
+        let is_float = self.graph.ty(base.id).dtype.is_float() || self.graph.ty(exponent.id).dtype.is_float();
+        let Some(count @ (1..=4 | -2..=-1)) = whole.filter(|&count| is_float || count > 0) else {
+            let mut base = base;
+            if exponent.literal && !is_float && literal_number(written).is_some_and(|value| value < 0.0) {
+                base.id = self.graph.cast(base.id, DType::F64);
+            }
+            return self.elementwise(&elementwise::POWER, &[base, exponent], span);
+        };
+        let mut operand = base;
+        let dtype = self.common_dtype(&[base, exponent]);
+        let dtype = if dtype == DType::Bool { DType::I64 } else { dtype };
+        operand.id = self.graph.cast(base.id, dtype);
+        self.graph.span = span;
+        let mut product = operand.id;
+        if count.abs() == 4 {
+            let square = self.graph.times(product, product);
+            product = self.graph.times(square, square);
+        } else {
+            for _ in 1..count.abs() {
+                product = self.graph.times(product, operand.id);
+            }
+        }
+        if count < 0 {
+            let one = self.graph.constant_like(product, 1.0);
+            product = self.graph.map(&elementwise::DIVIDE, &[one, product]);
+        }
+        Ok(Value::Array { id: product, literal: base.literal })
+    }
+
+    /// NumPy's `@`, with sizes checked.
+    pub(super) fn matrix_product(&mut self, left: Operand, right: Operand, span: Span) -> Result<Value> {
+        let (ta, tb) = (self.graph.ty(left.id).clone(), self.graph.ty(right.id).clone());
+        let mismatch = |code, message: String| {
+            Diagnostic::error(code, span, message)
+                .label(left.span, format!("this is {ta}"))
+                .label(right.span, format!("this is {tb}"))
+        };
+        let (Some(inner_a), Some(inner_b)) = (ta.shape.last(), tb.shape.get(tb.rank().saturating_sub(2))) else {
+            return Err(mismatch(codes::RANK, "`@` multiplies vectors and matrices, not scalars".into())
+                .help("write * to multiply by a scalar"));
+        };
+        if inner_a != inner_b {
+            return Err(mismatch(codes::SIZES, format!("`@` sums over axes of sizes {inner_a} and {inner_b}"))
+                .at("the last size of the left must be the first of the right")
+                .help("transpose one of them with .T if its axes are the other way round"));
+        }
+        let dtype = self.common_dtype(&[left, right]);
+        let dtype = if dtype == DType::Bool { DType::I64 } else { dtype };
+        let (a, b) = (self.graph.cast(left.id, dtype), self.graph.cast(right.id, dtype));
+        let (a, b) = self.match_leading(a, b, &mismatch)?;
+        self.graph.span = span;
+        match self.graph.matrix_product(a, b) {
+            Some(id) => Ok(Value::array(id)),
+            None => Err(mismatch(codes::RANK, "`@` multiplies vectors and matrices, not scalars".into())),
+        }
+    }
+
+    /// Leading axes of a batch of matrix products must agree, or be absent on one side.
+    fn match_leading(
+        &mut self,
+        a: NodeId,
+        b: NodeId,
+        mismatch: &dyn Fn(crate::diagnostic::Code, String) -> Box<Diagnostic>,
+    ) -> Result<(NodeId, NodeId)> {
+        let lead = |g: &crate::graph::Graph, x: NodeId| {
+            let shape = g.shape(x);
+            shape[..shape.len().saturating_sub(2)].to_vec()
+        };
+        let (la, lb) = (lead(&self.graph, a), lead(&self.graph, b));
+        let common = la.len().min(lb.len());
+        for k in 1..=common {
+            let (sa, sb) = (&la[la.len() - k], &lb[lb.len() - k]);
+            if sa != sb {
+                let text = format!("the leading axes of `@` have sizes {sa} and {sb}");
+                return Err(mismatch(codes::SIZES, text));
+            }
+        }
+        Ok((a, b))
+    }
+
+    /// Whether two types agree; the sizes must be equal symbolically.
+    pub(super) fn same_shape(a: &Type, b: &Type) -> bool {
+        a.shape == b.shape
+    }
+}
+
+/// The number that an expression is written as, with its sign.
+fn literal_number(expr: &Expr) -> Option<f64> {
+    match &expr.kind {
+        ExprKind::Int(value) => Some(*value as f64),
+        ExprKind::Float(value) => Some(*value),
+        ExprKind::Unary(UnaryOp::Negate, inner) => literal_number(inner).map(|value| -value),
+        _ => None,
+    }
+}

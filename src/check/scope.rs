@@ -1,0 +1,68 @@
+//! Names in scope.
+//!
+//! In: bindings as statements make them. Out: the value of a name, or the nearest name that there is.
+//! Always holds: leaving a block forgets what was bound in it.
+
+use super::value::Value;
+use crate::diagnostic::nearest;
+use crate::syntax::span::Span;
+
+/// A bound name.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The name.
+    pub name: String,
+    /// What it stands for.
+    pub value: Value,
+    /// Where it was bound.
+    pub span: Span,
+    /// Bound by `var`, so that it can be assigned.
+    pub assignable: bool,
+}
+
+/// A stack of blocks with their bindings.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    bindings: Vec<Binding>,
+    blocks: Vec<usize>,
+}
+
+impl Scope {
+    /// Enters a block.
+    pub fn enter(&mut self) {
+        self.blocks.push(self.bindings.len());
+    }
+
+    /// Leaves a block.
+    pub fn leave(&mut self) {
+        if let Some(length) = self.blocks.pop() {
+            self.bindings.truncate(length);
+        }
+    }
+
+    /// Binds a name; an older binding is hidden.
+    pub fn bind(&mut self, name: &str, value: Value, span: Span, assignable: bool) {
+        self.bindings.push(Binding { name: name.to_string(), value, span, assignable });
+    }
+
+    /// The binding of a name.
+    pub fn get(&self, name: &str) -> Option<&Binding> {
+        self.bindings.iter().rev().find(|binding| binding.name == name)
+    }
+
+    /// The binding of a name, to change.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Binding> {
+        self.bindings.iter_mut().rev().find(|binding| binding.name == name)
+    }
+
+    /// Every binding, oldest first.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter()
+    }
+
+    /// The bound name nearest to what was written.
+    pub fn nearest<'n>(&'n self, name: &str, others: impl IntoIterator<Item = &'n str>) -> Option<String> {
+        let bound = self.bindings.iter().map(|binding| binding.name.as_str());
+        nearest(name, bound.chain(others)).map(str::to_string)
+    }
+}

@@ -1,0 +1,234 @@
+//! Instructions of a body: as scalars outside of the innermost loop, as scalars or vectors inside.
+//!
+//! In: an instruction and where its operands are. Out: its value.
+//! Always holds: within the innermost loop a vector's lanes are its successive iterations.
+
+use super::lanes::{self, LaneCode, Lanes, reg, scalar};
+use super::nest::NestWriter;
+use super::writer::{aligned, unaligned};
+use crate::graph::{CheckKind, Size};
+use crate::loops::{Affine, Inst, Value as Inner};
+use crate::ops::elementwise::Value as Element;
+use crate::ops::{Code, Elementwise, Reg};
+use crate::runtime::array::DType;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use rustc_hash::FxHashMap;
+
+/// One round of the innermost loop: `unroll` vectors of successive iterations.
+pub(super) struct Round {
+    /// The counter's value in the first lane of the first vector.
+    pub(super) counter: Value,
+    /// How wide.
+    pub(super) lanes: Lanes,
+    /// How many vectors.
+    pub(super) unroll: usize,
+    /// Values computed so far: of each instruction one per vector.
+    pub(super) values: FxHashMap<Inner, Vec<Value>>,
+    /// Multiples of the counter that were needed so far.
+    multiples: FxHashMap<Size, Value>,
+}
+
+impl Round {
+    pub(super) fn new(counter: Value, lanes: Lanes, unroll: usize) -> Round {
+        let (values, multiples) = (FxHashMap::default(), FxHashMap::default());
+        Round { counter, lanes, unroll, values, multiples }
+    }
+}
+
+impl NestWriter<'_, '_> {
+    /// An instruction outside of the innermost loop. Its address, if it has one, is complete.
+    pub(super) fn outer_instruction(&mut self, value: Inner) -> Value {
+        let plan = self.plan;
+        match &plan.nest.body[value] {
+            Inst::Index(_) => self.base(value),
+            Inst::Load(..) => {
+                let address = self.base(value);
+                self.w.ins().load(scalar(plan.dtypes[value]), aligned(), address, 0)
+            }
+            inst => {
+                let args: Vec<Value> = super::plan::operands(inst).iter().map(|arg| self.outer(*arg)).collect();
+                self.apply(value, &args, Lanes::One)
+            }
+        }
+    }
+
+    /// An instruction inside of the innermost loop: one value per vector of the round.
+    pub(super) fn inner_instruction(&mut self, value: Inner, round: &mut Round) {
+        let plan = self.plan;
+        let mut results = Vec::with_capacity(round.unroll);
+        for part in 0..round.unroll {
+            results.push(match &plan.nest.body[value] {
+                Inst::Index(affine) => self.index(value, affine, round, part),
+                Inst::Load(_, affine) => {
+                    let (dtype, slot) = (plan.dtypes[value], value);
+                    let address = self.address(slot, affine, dtype.size(), round);
+                    self.load(dtype, address, round.lanes, part)
+                }
+                inst => {
+                    let operands = super::plan::operands(inst);
+                    let args: Vec<Value> = operands.iter().map(|arg| self.operand(*arg, round, part)).collect();
+                    self.apply(value, &args, round.lanes)
+                }
+            });
+        }
+        round.values.insert(value, results);
+    }
+
+    /// A value for one of the vectors of a round.
+    pub(super) fn operand(&mut self, value: Inner, round: &Round, part: usize) -> Value {
+        match round.values.get(&value) {
+            Some(values) => values[part],
+            None => self.outer_lanes(value, round.lanes),
+        }
+    }
+
+    /// A contiguous element or vector; `part` counts vectors from the address on.
+    pub(super) fn load(&mut self, dtype: DType, address: Value, lanes: Lanes, part: usize) -> Value {
+        let offset = byte_offset(lanes, part, dtype.size());
+        let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
+        self.w.ins().load(lanes.ty(dtype), flags, address, offset)
+    }
+
+    /// Stores what [`NestWriter::load`] loads.
+    pub(super) fn store(&mut self, dtype: DType, value: Value, address: Value, lanes: Lanes, part: usize) {
+        let offset = byte_offset(lanes, part, dtype.size());
+        let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
+        self.w.ins().store(flags, value, address, offset);
+    }
+
+    /// `base + counter * bytes`, for memory that the innermost loop walks contiguously.
+    pub(super) fn walk(&mut self, base: Value, bytes: usize, round: &mut Round) -> Value {
+        let step = self.multiple(&Size::from(bytes as i64), round);
+        self.w.ins().iadd(base, step)
+    }
+
+    fn multiple(&mut self, factor: &Size, round: &mut Round) -> Value {
+        if let Some(value) = round.multiples.get(factor) {
+            return *value;
+        }
+        let value = self.w.times_size(round.counter, factor);
+        round.multiples.insert(factor.clone(), value);
+        value
+    }
+
+    /// An affine expression at the round's first lane, in units of `bytes`.
+    pub(super) fn address(&mut self, slot: usize, affine: &Affine, bytes: usize, round: &mut Round) -> Value {
+        let mut address = self.base(slot);
+        let bytes = Size::from(bytes as i64);
+        let factor = affine.factor(self.plan.depth().saturating_sub(1)).times(&bytes);
+        if factor.as_const() != Some(0) {
+            let step = self.multiple(&factor, round);
+            address = self.w.ins().iadd(address, step);
+        }
+        for (value, factor) in &affine.values {
+            if self.plan.is_inner(*value) {
+                let index = self.operand(*value, round, 0);
+                let step = self.w.times_size(index, &factor.times(&bytes));
+                address = self.w.ins().iadd(address, step);
+            }
+        }
+        address
+    }
+
+    fn index(&mut self, slot: usize, affine: &Affine, round: &mut Round, part: usize) -> Value {
+        let first = self.address(slot, affine, 1, round);
+        if round.lanes == Lanes::One {
+            return first;
+        }
+        let factor = affine.factor(self.plan.depth().saturating_sub(1)).as_const().unwrap_or(0);
+        let first = self.w.ins().splat(types::I64X2, first);
+        let start = 2 * factor * part as i64;
+        let lanes = self.w.pair(start, start + factor);
+        self.w.ins().iadd(first, lanes)
+    }
+
+    /// An instruction without an address, from its operands.
+    fn apply(&mut self, value: Inner, args: &[Value], lanes: Lanes) -> Value {
+        let plan = self.plan;
+        match &plan.nest.body[value] {
+            Inst::Const(constant, dtype) => lanes::constant(&mut self.w, lanes, Element::constant(*constant, *dtype)),
+            Inst::Map(op, _) => self.map(op, value, args, lanes),
+            Inst::Cast(from, to) => {
+                let cast = lanes::cast(&mut self.w, lanes, plan.dtypes[*from], *to, args[0]);
+                cast.unwrap_or_else(|| {
+                    self.w.fail("a conversion without vector code");
+                    args[0]
+                })
+            }
+            Inst::Check { fault, .. } => self.check(*fault, args),
+            Inst::Index(_) | Inst::Load(..) => args.first().copied().unwrap_or(self.fault),
+        }
+    }
+
+    fn map(&mut self, op: &'static Elementwise, value: Inner, args: &[Value], lanes: Lanes) -> Value {
+        let dtype = self.plan.operand_type(value);
+        let ty = scalar(self.plan.dtypes[value]);
+        match op.code {
+            Code::Inline(code) => {
+                let regs: Vec<Reg> = args.iter().map(|arg| reg(*arg)).collect();
+                lanes::value(code(&mut LaneCode { w: &mut self.w, dtype, lanes }, &regs))
+            }
+            Code::Kernel if dtype.is_float() => self.call_single(op.name, dtype, args),
+            Code::Kernel => self.call_scalar(op.name, dtype, args, ty),
+            Code::Scalar(name) => self.call_scalar(name, dtype, args, ty),
+        }
+    }
+
+    fn call_scalar(&mut self, name: &str, dtype: DType, args: &[Value], ty: types::Type) -> Value {
+        let result = self.w.call(&format!("mt_{name}_{dtype}"), args, &[ty]);
+        result.unwrap_or(args[0])
+    }
+
+    /// Applies a tile function to one element.
+    fn call_single(&mut self, name: &str, dtype: DType, args: &[Value]) -> Value {
+        let slot = self.single();
+        let mut pointers = vec![self.w.ins().stack_addr(types::I64, slot, 0)];
+        for (index, arg) in args.iter().enumerate() {
+            let pointer = self.w.ins().stack_addr(types::I64, slot, 8 + 8 * index as i32);
+            self.w.ins().store(aligned(), *arg, pointer, 0);
+            pointers.push(pointer);
+        }
+        let out = pointers[0];
+        pointers.push(self.w.integer(1));
+        self.w.call(&format!("mt_{name}_{dtype}"), &pointers, &[]);
+        self.w.ins().load(scalar(dtype), aligned(), out, 0)
+    }
+
+    /// Leaves the function with a fault if the check fails; else the value that the check passes on.
+    fn check(&mut self, fault: usize, args: &[Value]) -> Value {
+        let (result, holds) = match (&self.faults[fault].kind, args) {
+            (CheckKind::Index { .. }, [index, extent]) => {
+                let negative = self.w.ins().icmp_imm_s(IntCC::SignedLessThan, *index, 0);
+                let from_end = self.w.ins().iadd(*index, *extent);
+                let counted = self.w.ins().select(negative, from_end, *index);
+                (counted, self.w.ins().icmp(IntCC::UnsignedLessThan, counted, *extent))
+            }
+            (CheckKind::NonZero, [divisor, ..]) => {
+                (*divisor, self.w.ins().icmp_imm_s(IntCC::NotEqual, *divisor, 0))
+            }
+            (CheckKind::Assert { .. }, [truth, ..]) => (*truth, *truth),
+            _ => {
+                self.w.fail("a check with the wrong operands");
+                (args[0], args[0])
+            }
+        };
+        let (failed, fine) = (self.w.cold_block(), self.w.block(&[]));
+        self.w.branch(holds, (fine, &[]), (failed, &[]));
+        self.w.start(failed);
+        let record = self.fault;
+        if matches!(self.faults[fault].kind, CheckKind::Index { .. }) {
+            for (slot, arg) in args.iter().enumerate() {
+                self.w.ins().store(aligned(), *arg, record, 8 * slot as i32);
+            }
+        }
+        let status = self.w.integer(1 + fault as i64);
+        self.w.ins().return_(&[status]);
+        self.w.start(fine);
+        result
+    }
+}
+
+fn byte_offset(lanes: Lanes, part: usize, bytes: usize) -> i32 {
+    i32::try_from(lanes.count() as usize * part * bytes).unwrap_or_default()
+}

@@ -1,0 +1,318 @@
+//! The innermost loop: whole vectors, then single ones, then the remainder; over tiles if there is more than one stage.
+//!
+//! In: the plan's stages, and accumulators. Out: loops, and the accumulators after them.
+//! Always holds: which elements are computed as vectors does not change any of them; a reduction's order is fixed by the
+//! extent of the loop.
+
+use super::body::Round;
+use super::lanes::{Lanes, scalar};
+use super::nest::NestWriter;
+use super::plan::{Stage, operands};
+use super::sink::UNROLL;
+use super::tiles::is_direct_argument;
+use super::writer::aligned;
+use crate::loops::{Inst, Sink, Value as Inner};
+use crate::runtime::array::DType;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
+
+/// A loop that computes `lanes * unroll` elements at a time.
+struct Tier {
+    lanes: Lanes,
+    unroll: usize,
+    /// Which accumulators it changes.
+    carries: std::ops::Range<usize>,
+}
+
+/// Where the tiles of the running tile loop are.
+struct TileMemory {
+    slot: StackSlot,
+    /// The first element, and the end.
+    range: (Value, Value),
+    length: i64,
+}
+
+impl NestWriter<'_, '_> {
+    /// Writes the innermost loop, which is not empty.
+    pub(super) fn innermost(&mut self, accumulators: Vec<Value>) -> Vec<Value> {
+        if self.accumulates_in_register() {
+            let before = self.load_accumulator();
+            let after = self.stages(before);
+            self.store_accumulator(&after);
+            return Vec::new();
+        }
+        self.stages(accumulators)
+    }
+
+    fn stages(&mut self, accumulators: Vec<Value>) -> Vec<Value> {
+        let (first, end) = self.bounds(self.plan.depth() - 1);
+        match self.plan.stages.as_slice() {
+            [only] if only.calls.is_empty() => self.stage(only, first, end, None, accumulators),
+            _ => self.tiled(first, end, accumulators),
+        }
+    }
+
+    /// The loop over tiles.
+    fn tiled(&mut self, first: Value, end: Value, accumulators: Vec<Value>) -> Vec<Value> {
+        let (length, count) = (self.plan.tiles.length(), self.plan.tiles.count);
+        let slot = self.w.stack((8 * length as usize * count.max(1)) as u32);
+        self.fill_copies(slot, length, first, end);
+        let mut types = vec![types::I64];
+        types.extend(accumulators.iter().map(|value| self.w.ty(*value)));
+        let (header, exit) = (self.w.block(&types), self.w.block(&types[1..]));
+        let mut start = vec![first];
+        start.extend(&accumulators);
+        self.w.jump(header, &start);
+        self.w.start(header);
+        let params = self.w.params(header);
+        let full = self.w.ins().iadd_imm_s(params[0], length);
+        let stop = self.w.ins().smin(full, end);
+        let memory = TileMemory { slot, range: (params[0], stop), length };
+        let mut results = params[1..].to_vec();
+        for stage in &self.plan.stages {
+            results = self.stage(stage, params[0], stop, Some(&memory), results);
+            for call in &stage.calls {
+                self.apply_to_tile(*call, &memory);
+            }
+        }
+        let again = self.w.ins().icmp(IntCC::SignedLessThan, stop, end);
+        let mut latch = vec![stop];
+        latch.extend(&results);
+        self.w.branch(again, (header, &latch), (exit, &results));
+        self.w.start(exit);
+        self.w.params(exit)
+    }
+
+    /// Fills the tiles of values that the loop does not change, as far as they are read.
+    fn fill_copies(&mut self, slot: StackSlot, length: i64, first: Value, end: Value) {
+        let mut copies: Vec<(Inner, usize)> = self.plan.tiles.copies.iter().map(|(v, tile)| (*v, *tile)).collect();
+        copies.sort_unstable();
+        for (value, tile) in copies {
+            let bytes = self.plan.dtypes[value].size() as i64;
+            let scalar = self.outer(value);
+            let start = self.w.ins().stack_addr(types::I64, slot, tile_offset(tile, length));
+            let extent = self.w.ins().isub(end, first);
+            let full = self.w.integer(length);
+            let extent = self.w.ins().smin(extent, full);
+            let stop = self.w.times(extent, bytes);
+            let stop = self.w.ins().iadd(start, stop);
+            let (header, exit) = (self.w.block(&[types::I64]), self.w.block(&[]));
+            self.w.jump(header, &[start]);
+            self.w.start(header);
+            let address = self.w.params(header)[0];
+            self.w.ins().store(aligned(), scalar, address, 0);
+            let next = self.w.ins().iadd_imm_s(address, bytes);
+            let again = self.w.ins().icmp(IntCC::UnsignedLessThan, next, stop);
+            self.w.branch(again, (header, &[next]), (exit, &[]));
+            self.w.start(exit);
+        }
+        self.preheader = self.w.current();
+    }
+
+    fn tile_start(&mut self, tile: usize, memory: &TileMemory) -> Value {
+        self.w.ins().stack_addr(types::I64, memory.slot, tile_offset(tile, memory.length))
+    }
+
+    /// Applies a function of the run-time library to a tile.
+    fn apply_to_tile(&mut self, call: Inner, memory: &TileMemory) {
+        let plan = self.plan;
+        let dtype = plan.dtypes[call];
+        let mut args = Vec::new();
+        args.push(match (plan.tiles.direct == Some(call), plan.tiles.of.get(&call)) {
+            (true, _) => self.at_element(self.sink_slot(), dtype.size(), memory),
+            (_, Some(tile)) => self.tile_start(*tile, memory),
+            _ => return,
+        });
+        for operand in operands(&plan.nest.body[call]) {
+            let copy = plan.tiles.copies.get(&operand).filter(|_| !plan.is_inner(operand));
+            let tile = plan.tiles.of.get(&operand).or(copy);
+            args.push(match tile {
+                _ if plan.is_inner(operand) && is_direct_argument(plan, operand) => {
+                    self.at_element(operand, dtype.size(), memory)
+                }
+                Some(tile) => self.tile_start(*tile, memory),
+                None => {
+                    self.w.fail(format_args!("operand {operand} has no tile"));
+                    continue;
+                }
+            });
+        }
+        let (first, stop) = memory.range;
+        args.push(self.w.ins().isub(stop, first));
+        if let Inst::Map(op, _) = &plan.nest.body[call] {
+            self.w.call(&format!("mt_{}_{dtype}", op.name), &args, &[]);
+        }
+    }
+
+    /// The address of the tile's first element in a buffer that is walked contiguously.
+    fn at_element(&mut self, slot: usize, bytes: usize, memory: &TileMemory) -> Value {
+        let base = self.base(slot);
+        let step = self.w.times(memory.range.0, bytes as i64);
+        self.w.ins().iadd(base, step)
+    }
+
+    /// The loops of one stage over `first..end`, which is not empty.
+    fn stage(
+        &mut self,
+        stage: &Stage,
+        first: Value,
+        end: Value,
+        memory: Option<&TileMemory>,
+        mut accumulators: Vec<Value>,
+    ) -> Vec<Value> {
+        let stores = stage.sink && self.plan.tiles.direct.is_none();
+        if stage.insts.is_empty() && stage.writes.is_empty() && !stores {
+            return accumulators;
+        }
+        let bases = self.tile_bases(stage, memory);
+        let mut counter = first;
+        for tier in self.tiers(stage, memory.is_some(), accumulators.len()) {
+            let step = tier.lanes.count() * tier.unroll as i64;
+            let limit = self.w.ins().iadd_imm_s(end, -step);
+            let carried = accumulators[tier.carries.clone()].to_vec();
+            let mut types = vec![types::I64];
+            types.extend(carried.iter().map(|value| self.w.ty(*value)));
+            let (header, exit) = (self.w.block(&types), self.w.block(&types));
+            let mut arguments = vec![counter];
+            arguments.extend(&carried);
+            let enter = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, counter, limit);
+            self.w.branch(enter, (header, &arguments), (exit, &arguments));
+            self.w.start(header);
+            let params = self.w.params(header);
+            let mut round = Round::new(params[0], tier.lanes, tier.unroll);
+            let mut results = params[1..].to_vec();
+            self.round(stage, &bases, &mut round, stores, &mut results);
+            let next = self.w.ins().iadd_imm_s(params[0], step);
+            let again = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, next, limit);
+            let mut latch = vec![next];
+            latch.extend(&results);
+            self.w.branch(again, (header, &latch), (exit, &latch));
+            self.w.start(exit);
+            let params = self.w.params(exit);
+            counter = params[0];
+            accumulators[tier.carries.clone()].copy_from_slice(&params[1..]);
+        }
+        accumulators
+    }
+
+    /// The loops that a stage consists of, widest first.
+    fn tiers(&self, stage: &Stage, tiled: bool, accumulators: usize) -> Vec<Tier> {
+        let reduces = matches!(self.plan.nest.sink, Sink::Reduce { .. }) && stage.sink;
+        let all = if stage.sink { accumulators } else { 0 };
+        let single = Tier { lanes: Lanes::One, unroll: 1, carries: 0..all };
+        if stage.lanes == Lanes::One {
+            return vec![single];
+        }
+        let lanes = stage.lanes;
+        let scalar = if reduces { UNROLL..all } else { 0..all };
+        let vectors = |unroll: usize| Tier { lanes, unroll, carries: 0..if reduces { unroll } else { all } };
+        let unroll = match (reduces, stage.insts.len()) {
+            (true, _) => UNROLL,
+            (false, 0..12) => 2,
+            (false, _) => 1,
+        };
+        let mut tiers = vec![vectors(unroll)];
+        if unroll > 2 {
+            tiers.push(vectors(1));
+        }
+        tiers.push(Tier { lanes: Lanes::One, unroll: 1, carries: scalar });
+        // With a known extent, loops that would never run are left out.
+        let outermost = self.plan.depth() == 1 && self.plan.kept > 0;
+        let extent = self.plan.nest.loops.last().and_then(crate::graph::Size::as_const);
+        if let Some(mut left) = extent.filter(|_| !tiled && !outermost) {
+            tiers.retain(|tier| {
+                let step = tier.lanes.count() * tier.unroll as i64;
+                let runs = left >= step;
+                left %= step;
+                runs
+            });
+        }
+        tiers
+    }
+
+    /// Addresses of element 0 (not of the first of the tile) in the tiles that a stage reads and writes.
+    fn tile_bases(&mut self, stage: &Stage, memory: Option<&TileMemory>) -> Vec<(Inner, Value)> {
+        let Some(memory) = memory else { return Vec::new() };
+        let mut bases = Vec::new();
+        for value in stage.reads.iter().chain(&stage.writes) {
+            let Some(tile) = self.plan.tiles.of.get(value) else {
+                self.w.fail(format_args!("instruction {value} has no tile"));
+                continue;
+            };
+            let start = self.tile_start(*tile, memory);
+            let bytes = self.plan.tiles.element(self.plan.dtypes[*value]) as i64;
+            let before = self.w.times(memory.range.0, bytes);
+            bases.push((*value, self.w.ins().isub(start, before)));
+        }
+        bases
+    }
+
+    /// One round of a stage's loop.
+    fn round(
+        &mut self,
+        stage: &Stage,
+        bases: &[(Inner, Value)],
+        round: &mut Round,
+        stores: bool,
+        accumulators: &mut [Value],
+    ) {
+        for (value, base) in &bases[..stage.reads.len().min(bases.len())] {
+            self.read_tile(*value, *base, round);
+        }
+        for value in &stage.insts {
+            self.inner_instruction(*value, round);
+        }
+        for (value, base) in &bases[stage.reads.len().min(bases.len())..] {
+            self.write_tile(*value, *base, round);
+        }
+        if stores {
+            self.sink(round, accumulators);
+        }
+    }
+
+    /// The type of a tile's elements: truth values are as wide as a lane.
+    fn tile_type(&self, dtype: DType, lanes: Lanes) -> types::Type {
+        match (dtype, lanes) {
+            (DType::Bool, Lanes::One) if self.plan.tiles.width == 4 => types::I32,
+            (DType::Bool, Lanes::One) => types::I64,
+            _ => lanes.ty(dtype),
+        }
+    }
+
+    fn read_tile(&mut self, value: Inner, base: Value, round: &mut Round) {
+        let dtype = self.plan.dtypes[value];
+        let bytes = self.plan.tiles.element(dtype);
+        let address = self.walk(base, bytes, round);
+        let ty = self.tile_type(dtype, round.lanes);
+        let step = round.lanes.count() as i32 * bytes as i32;
+        let parts = (0..round.unroll).map(|part| {
+            let loaded = self.w.ins().load(ty, super::writer::unaligned(), address, step * part as i32);
+            if dtype == DType::Bool && round.lanes == Lanes::One {
+                return self.w.ins().icmp_imm_s(IntCC::NotEqual, loaded, 0);
+            }
+            loaded
+        });
+        let values = parts.collect();
+        round.values.insert(value, values);
+    }
+
+    fn write_tile(&mut self, value: Inner, base: Value, round: &mut Round) {
+        let dtype = self.plan.dtypes[value];
+        let bytes = self.plan.tiles.element(dtype);
+        let address = self.walk(base, bytes, round);
+        let ty = self.tile_type(dtype, round.lanes);
+        let step = round.lanes.count() as i32 * bytes as i32;
+        for part in 0..round.unroll {
+            let mut stored = self.operand(value, round, part);
+            if dtype == DType::Bool && round.lanes == Lanes::One {
+                stored = self.w.ins().bmask(ty, stored);
+            }
+            self.w.ins().store(super::writer::unaligned(), stored, address, step * part as i32);
+        }
+        debug_assert!(dtype == DType::Bool || round.lanes != Lanes::One || ty == scalar(dtype));
+    }
+}
+
+fn tile_offset(tile: usize, length: i64) -> i32 {
+    i32::try_from(8 * length * tile as i64).unwrap_or_default()
+}

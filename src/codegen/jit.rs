@@ -1,0 +1,198 @@
+//! Machine code in memory.
+//!
+//! In: a kernel. Out: [`Compiled`], or the code as text.
+//! Always holds: the memory of the code lives as long as the last handle to it, and is freed with it.
+#![allow(unsafe_code)]
+
+use super::CodegenError;
+use super::entry::functions;
+use crate::loops::Kernel;
+use crate::runtime::fault::Fault;
+use crate::runtime::threads::{Context, Threads};
+use crate::runtime::{math, product, scalar, threads};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module, default_libcall_names};
+use std::fmt::Write;
+use std::mem::ManuallyDrop;
+use std::sync::{Arc, OnceLock};
+
+/// The entry of a kernel: context, frame, record of a fault.
+type Entry = unsafe extern "C" fn(*const Context, *const i64, *mut i64) -> i64;
+
+/// A kernel as machine code. Clones share it.
+#[derive(Clone)]
+pub struct Compiled(Arc<Code>);
+
+struct Code {
+    module: ManuallyDrop<JITModule>,
+    entry: Entry,
+    sizes: usize,
+    buffers: usize,
+    faults: usize,
+}
+
+// SAFETY: after compilation nothing in the module is changed or handed out; only its code runs, which keeps all it
+// writes in memory of its callers.
+unsafe impl Send for Code {}
+// SAFETY: as above.
+unsafe impl Sync for Code {}
+
+impl Drop for Code {
+    fn drop(&mut self) {
+        // SAFETY: the field is taken once, here. The last handle is gone, so none of the code runs or will be called.
+        unsafe { ManuallyDrop::take(&mut self.module).free_memory() };
+    }
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled").field("sizes", &self.0.sizes).field("buffers", &self.0.buffers).finish()
+    }
+}
+
+impl Compiled {
+    /// Runs the kernel: `sizes` in the order of `Kernel::sizes`, one address per buffer of `Kernel::buffers`.
+    ///
+    /// # Errors
+    /// The check that failed; what the buffers hold is then unspecified.
+    ///
+    /// # Safety
+    /// Each buffer has as many elements as its polynomial says at these sizes, aligned as its type is, and initialised
+    /// if it is an input. Inputs are not written by anyone, other buffers not touched by anyone else, while it runs.
+    pub unsafe fn run(&self, buffers: &[*mut u8], sizes: &[i64], threads: &Threads) -> Result<(), Fault> {
+        if buffers.len() != self.0.buffers || sizes.len() != self.0.sizes {
+            return Err(Fault::internal());
+        }
+        let mut frame: Vec<i64> = Vec::with_capacity(buffers.len() + sizes.len());
+        frame.extend(sizes);
+        frame.extend(buffers.iter().map(|buffer| buffer.expose_provenance() as i64));
+        let context = Context { threads };
+        let mut values = [0i64; 2];
+        // SAFETY: the frame is laid out as the code expects; the buffers are the caller's promise.
+        let status = unsafe { (self.0.entry)(&raw const context, frame.as_ptr(), values.as_mut_ptr()) };
+        match usize::try_from(status) {
+            Ok(0) => Ok(()),
+            Ok(site) if site <= self.0.faults => Err(Fault { site: site - 1, values }),
+            _ => Err(Fault::internal()),
+        }
+    }
+}
+
+/// Compiles a kernel for this machine.
+///
+/// # Errors
+/// The kernel is malformed, or the machine is not supported.
+pub fn compile(kernel: &Kernel) -> Result<Compiled, CodegenError> {
+    let mut module = module()?;
+    let entry = match define(kernel, &mut module) {
+        Ok(entry) => entry,
+        Err(error) => {
+            // SAFETY: nothing of the module has been called.
+            unsafe { module.free_memory() };
+            return Err(error);
+        }
+    };
+    let address = module.get_finalized_function(entry);
+    // SAFETY: the entry was declared with this signature and the C calling convention of this machine.
+    let entry = unsafe { std::mem::transmute::<*const u8, Entry>(address) };
+    let (sizes, buffers, faults) = (kernel.sizes.len(), kernel.buffers.len(), kernel.faults.len());
+    Ok(Compiled(Arc::new(Code { module: ManuallyDrop::new(module), entry, sizes, buffers, faults })))
+}
+
+fn define(kernel: &Kernel, module: &mut JITModule) -> Result<FuncId, CodegenError> {
+    let mut context = module.make_context();
+    let mut entry = None;
+    for named in functions(kernel, module)? {
+        context.func = named.function;
+        module.define_function(named.id, &mut context).map_err(CodegenError::new)?;
+        module.clear_context(&mut context);
+        entry = Some(named.id);
+    }
+    module.finalize_definitions().map_err(CodegenError::new)?;
+    entry.ok_or_else(|| CodegenError::new("there is no entry"))
+}
+
+/// The Cranelift IR of a kernel's functions.
+///
+/// # Errors
+/// As [`compile`].
+pub fn clif_text(kernel: &Kernel) -> Result<String, CodegenError> {
+    let mut module = module()?;
+    let mut text = String::new();
+    let functions = functions(kernel, &mut module);
+    // SAFETY: nothing of the module has been called.
+    unsafe { module.free_memory() };
+    for named in functions? {
+        let _ = writeln!(text, "; {}\n{}", named.name, named.function.display());
+    }
+    Ok(text)
+}
+
+/// The machine code of a kernel's functions, as the compiler prints it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn assembly_text(kernel: &Kernel) -> Result<String, CodegenError> {
+    let mut module = module()?;
+    let mut text = String::new();
+    let functions = functions(kernel, &mut module);
+    let mut context = module.make_context();
+    context.set_disasm(true);
+    for named in functions? {
+        context.func = named.function;
+        let compiled = context.compile(module.isa(), &mut Default::default());
+        let compiled = compiled.map_err(|error| CodegenError::new(error.inner))?;
+        let _ = writeln!(text, "; {}\n{}", named.name, compiled.vcode.as_deref().unwrap_or_default());
+        module.clear_context(&mut context);
+        context.set_disasm(true);
+    }
+    // SAFETY: nothing of the module has been called.
+    unsafe { module.free_memory() };
+    Ok(text)
+}
+
+fn module() -> Result<JITModule, CodegenError> {
+    static ISA: OnceLock<Result<OwnedTargetIsa, CodegenError>> = OnceLock::new();
+    let isa = ISA.get_or_init(target).clone()?;
+    let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+    builder.symbol_lookup_fn(Box::new(run_time_symbol));
+    Ok(JITModule::new(builder))
+}
+
+/// The processor that this runs on.
+fn target() -> Result<OwnedTargetIsa, CodegenError> {
+    let mut flags = settings::builder();
+    let choices = [
+        // We hoist and merge ourselves; see docs/decisions.md.
+        ("opt_level", "none"),
+        ("regalloc_algorithm", "backtracking"),
+        ("use_colocated_libcalls", "false"),
+        ("is_pic", "false"),
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
+        ("unwind_info", "false"),
+        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+    ];
+    for (name, value) in choices {
+        flags.set(name, value).map_err(CodegenError::new)?;
+    }
+    let isa = cranelift_native::builder().map_err(CodegenError::new)?;
+    isa.finish(settings::Flags::new(flags)).map_err(CodegenError::new)
+}
+
+/// The address of a function of the run-time library: `mt_` and a name and a dtype.
+fn run_time_symbol(symbol: &str) -> Option<*const u8> {
+    let name = symbol.strip_prefix("mt_")?;
+    if let Some(address) = threads::symbol(name).or_else(|| product::symbol(name)).or_else(|| scalar::symbol(name)) {
+        return Some(address);
+    }
+    let (name, dtype) = name.rsplit_once('_')?;
+    let kernel = math::find(name)?;
+    match dtype {
+        "f64" => Some(kernel.f64.address()),
+        "f32" => Some(kernel.f32.address()),
+        _ => None,
+    }
+}

@@ -1,0 +1,289 @@
+//! The function of a nest: its loops, and what stands between them.
+//!
+//! In: a plan. Out: a function `(frame, begin, end, fault) -> status` that runs the outermost loop from `begin` to `end`.
+//! Always holds: inside the first loop every extent is positive, so all loops are tested at the bottom and whatever is
+//! hoisted out of a loop would have been computed in it.
+
+use super::lanes::{self, Lanes};
+use super::plan::Plan;
+use super::writer::Writer;
+use crate::graph::Size;
+use crate::loops::{Affine, FaultSite, Inst, Sink, Value as Inner};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, StackSlot, Value, types};
+use rustc_hash::FxHashMap;
+
+/// The code of a nest under construction.
+pub(super) struct NestWriter<'a, 'p> {
+    /// Where instructions go.
+    pub(super) w: Writer<'a>,
+    /// What is known.
+    pub(super) plan: &'p Plan,
+    /// The kernel's checks.
+    pub(super) faults: &'p [FaultSite],
+    /// The record of a fault.
+    pub(super) fault: Value,
+    /// The values of instructions outside of the innermost loop, as far as the loops are open.
+    pub(super) values: Vec<Option<Value>>,
+    /// For each instruction with an affine expression, and last for the sink, what is known of it so far.
+    partial: Vec<Option<Value>>,
+    /// Counters of the open loops.
+    counters: Vec<Value>,
+    /// First and last iteration of the outermost loop.
+    range: (Value, Value),
+    /// The block before the innermost loop.
+    pub(super) preheader: Block,
+    /// Values outside of the innermost loop, in every lane of a vector.
+    splats: FxHashMap<(Inner, Lanes), Value>,
+    /// Memory for calls of tile functions with one element.
+    single: Option<StackSlot>,
+}
+
+impl<'a, 'p> NestWriter<'a, 'p> {
+    /// Writes the whole function, whose writer has just been made.
+    pub(super) fn write(mut w: Writer<'a>, params: &[Value], plan: &'p Plan, faults: &'p [FaultSite]) -> Writer<'a> {
+        let count = plan.nest.body.len();
+        let mut nest = NestWriter {
+            range: (params[1], params[2]),
+            fault: params[3],
+            preheader: w.current(),
+            w,
+            plan,
+            faults,
+            values: vec![None; count],
+            partial: vec![None; count + 1],
+            counters: Vec::new(),
+            splats: FxHashMap::default(),
+            single: None,
+        };
+        nest.guard();
+        nest.open(0);
+        nest.run();
+        let zero = nest.w.integer(0);
+        nest.w.ins().return_(&[zero]);
+        nest.w
+    }
+
+    /// Leaves when there is no iteration.
+    fn guard(&mut self) {
+        let plan = self.plan;
+        if plan.depth() == 0 {
+            return;
+        }
+        if plan.kept > 0 {
+            let (begin, end) = self.range;
+            let some = self.w.ins().icmp(IntCC::SignedLessThan, begin, end);
+            self.w.return_unless(some);
+            if let Some(all) = self.w.all_positive(&plan.nest.loops[1..plan.kept]) {
+                self.w.return_unless(all);
+            }
+        }
+        if let Some(all) = self.w.all_positive(&plan.nest.loops[plan.kept..]) {
+            let (empty, full) = (self.w.cold_block(), self.w.block(&[]));
+            self.w.branch(all, (full, &[]), (empty, &[]));
+            self.w.start(empty);
+            self.fill_identity();
+            self.w.start(full);
+        }
+    }
+
+    /// The first and the end of a loop's counter.
+    pub(super) fn bounds(&mut self, index: usize) -> (Value, Value) {
+        match index {
+            0 if self.plan.kept > 0 => self.range,
+            _ => (self.w.integer(0), self.w.size(&self.plan.nest.loops[index])),
+        }
+    }
+
+    fn run(&mut self) {
+        if self.plan.depth() == 0 {
+            self.sink_once();
+        } else {
+            self.level(0, Vec::new());
+        }
+    }
+
+    /// Writes loop `index` and those inside, carrying the accumulators of a reduction.
+    fn level(&mut self, index: usize, accumulators: Vec<Value>) -> Vec<Value> {
+        let reduces = matches!(self.plan.nest.sink, Sink::Reduce { .. });
+        if reduces && index == self.plan.kept && accumulators.is_empty() {
+            let start = self.start_reduction();
+            let end = self.level(index, start);
+            self.finish_reduction(end);
+            return Vec::new();
+        }
+        if index + 1 == self.plan.depth() {
+            self.preheader = self.w.current();
+            return self.innermost(accumulators);
+        }
+        let (first, end) = self.bounds(index);
+        self.counted(first, end, accumulators, |nest, counter, accumulators| {
+            nest.counters.push(counter);
+            nest.open(index + 1);
+            let accumulators = nest.level(index + 1, accumulators);
+            nest.counters.pop();
+            accumulators
+        })
+    }
+
+    /// A loop over `first..end`, which is not empty.
+    fn counted(
+        &mut self,
+        first: Value,
+        end: Value,
+        carried: Vec<Value>,
+        body: impl FnOnce(&mut Self, Value, Vec<Value>) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let mut types = vec![types::I64];
+        types.extend(carried.iter().map(|value| self.w.ty(*value)));
+        let (header, exit) = (self.w.block(&types), self.w.block(&types[1..]));
+        let mut start = vec![first];
+        start.extend(&carried);
+        self.w.jump(header, &start);
+        self.w.start(header);
+        let params = self.w.params(header);
+        let results = body(self, params[0], params[1..].to_vec());
+        let next = self.w.ins().iadd_imm_s(params[0], 1);
+        let again = self.w.ins().icmp(IntCC::SignedLessThan, next, end);
+        let mut latch = vec![next];
+        latch.extend(&results);
+        self.w.branch(again, (header, &latch), (exit, &results));
+        self.w.start(exit);
+        self.w.params(exit)
+    }
+
+    /// Computes what becomes known when `level` loops are open.
+    fn open(&mut self, level: usize) {
+        let plan = self.plan;
+        for value in 0..plan.nest.body.len() {
+            if !plan.live[value] || plan.levels[value] < level {
+                continue;
+            }
+            match &plan.nest.body[value] {
+                Inst::Index(affine) => self.advance(value, affine, level, None),
+                Inst::Load(buffer, affine) => self.advance(value, affine, level, Some(*buffer)),
+                _ => {}
+            }
+            if plan.levels[value] == level && !plan.is_inner(value) {
+                self.values[value] = Some(self.outer_instruction(value));
+            }
+        }
+        self.advance(plan.nest.body.len(), super::collapse::offset(&plan.nest.sink), level, Some(plan.target()));
+    }
+
+    /// Adds to an affine expression what the level contributes: bytes from the start of a buffer, or a number.
+    fn advance(&mut self, slot: usize, affine: &Affine, level: usize, buffer: Option<usize>) {
+        let bytes = Size::from(buffer.map_or(1, |buffer| self.plan.buffers[buffer].size() as i64));
+        let inner = self.plan.depth();
+        if level == 0 {
+            let constant = affine.constant.times(&bytes);
+            self.partial[slot] = buffer.map(|buffer| self.w.buffer(buffer));
+            if constant.as_const() != Some(0) || buffer.is_none() {
+                let constant = self.w.size(&constant);
+                self.partial[slot] = Some(self.w.add(self.partial[slot], constant));
+            }
+        } else if level < inner {
+            let factor = affine.factor(level - 1).times(&bytes);
+            if factor.as_const() != Some(0) {
+                let step = self.w.times_size(self.counters[level - 1], &factor);
+                self.partial[slot] = Some(self.w.add(self.partial[slot], step));
+            }
+        }
+        for (value, factor) in &affine.values {
+            if self.plan.levels[*value] == level && !self.plan.is_inner(*value)
+                && let Some(index) = self.values[*value]
+            {
+                let step = self.w.times_size(index, &factor.times(&bytes));
+                self.partial[slot] = Some(self.w.add(self.partial[slot], step));
+            }
+        }
+    }
+
+    /// An affine expression (of an instruction, or of the sink) without what the innermost loop contributes.
+    pub(super) fn base(&mut self, slot: usize) -> Value {
+        match self.partial[slot] {
+            Some(value) => value,
+            None => {
+                self.w.fail("an address is used before its loop");
+                self.w.integer(0)
+            }
+        }
+    }
+
+    /// The slot of the sink's offset.
+    pub(super) fn sink_slot(&self) -> usize {
+        self.plan.nest.body.len()
+    }
+
+    /// A value outside of the innermost loop.
+    pub(super) fn outer(&mut self, value: Inner) -> Value {
+        match self.values[value] {
+            Some(value) => value,
+            None => {
+                self.w.fail(format_args!("instruction {value} is used before it is computed"));
+                self.w.integer(0)
+            }
+        }
+    }
+
+    /// A value outside of the innermost loop, in every lane.
+    pub(super) fn outer_lanes(&mut self, value: Inner, lanes: Lanes) -> Value {
+        let scalar = self.outer(value);
+        if lanes == Lanes::One {
+            return scalar;
+        }
+        if let Some(splat) = self.splats.get(&(value, lanes)) {
+            return *splat;
+        }
+        let dtype = self.plan.dtypes[value];
+        let splat = self.w.within(self.preheader, |w| lanes::splat(w, lanes, dtype, scalar));
+        self.splats.insert((value, lanes), splat);
+        splat
+    }
+
+    /// Memory for three elements, for calls of tile functions with one element.
+    pub(super) fn single(&mut self) -> StackSlot {
+        match self.single {
+            Some(slot) => slot,
+            None => {
+                let slot = self.w.stack(32);
+                self.single = Some(slot);
+                slot
+            }
+        }
+    }
+
+    /// Stores the identity at every point of the kept loops and returns; nothing else of the nest has been computed.
+    fn fill_identity(&mut self) {
+        let Sink::Reduce { kind, buffer, offset, .. } = &self.plan.nest.sink else {
+            let zero = self.w.integer(0);
+            self.w.ins().return_(&[zero]);
+            return;
+        };
+        let dtype = self.plan.buffers[*buffer];
+        let identity = if kind.positional { 0.0 } else { kind.identity };
+        let element = crate::ops::elementwise::Value::F64(identity).cast(dtype);
+        let value = lanes::constant(&mut self.w, Lanes::One, element);
+        let bytes = Size::from(dtype.size() as i64);
+        let start = self.w.buffer(*buffer);
+        let constant = self.w.size(&offset.constant.times(&bytes));
+        let start = self.w.ins().iadd(start, constant);
+        self.fill_from(0, start, &offset.times(&bytes), value);
+        let zero = self.w.integer(0);
+        self.w.ins().return_(&[zero]);
+    }
+
+    fn fill_from(&mut self, index: usize, address: Value, offset: &Affine, value: Value) {
+        if index == self.plan.kept {
+            self.w.ins().store(super::writer::aligned(), value, address, 0);
+            return;
+        }
+        let (first, end) = self.bounds(index);
+        self.counted(first, end, Vec::new(), |nest, counter, _| {
+            let step = nest.w.times_size(counter, &offset.factor(index));
+            let address = nest.w.ins().iadd(address, step);
+            nest.fill_from(index + 1, address, offset, value);
+            Vec::new()
+        });
+    }
+}

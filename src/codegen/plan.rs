@@ -1,0 +1,319 @@
+//! What is known of a nest before its code is written.
+//!
+//! In: a nest. Out: a [`Plan`]: equal instructions merged, their types, the loop on which each depends, and the stages
+//! of the innermost loop.
+//! Always holds: an instruction's level is not below that of its operands, nor of a check that stands before it if it
+//! is a check itself.
+
+use super::collapse::{collapse, kept, offset};
+use super::lanes::{Lanes, has_vector_cast};
+use super::tiles::{self, Tiles};
+use super::{CodegenError, lanes};
+use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
+use crate::ops::{Code, Signature};
+use crate::runtime::array::DType;
+
+/// What is known of a nest.
+pub(super) struct Plan {
+    /// The nest, with fewer loops and instructions.
+    pub(super) nest: Nest,
+    /// How many of the outermost loops are not reduced over.
+    pub(super) kept: usize,
+    /// The dtype of each instruction.
+    pub(super) dtypes: Vec<DType>,
+    /// The number of loops that must be open for each instruction: 0 if it depends on none.
+    pub(super) levels: Vec<usize>,
+    /// Instructions that something needs.
+    pub(super) live: Vec<bool>,
+    /// The parts of the innermost loop.
+    pub(super) stages: Vec<Stage>,
+    /// What passes from part to part.
+    pub(super) tiles: Tiles,
+    /// The element types of the kernel's buffers.
+    pub(super) buffers: Vec<DType>,
+}
+
+/// A part of the innermost loop: one loop over a tile, or over everything if there is only one part.
+pub(super) struct Stage {
+    /// Instructions computed here, in order.
+    pub(super) insts: Vec<Value>,
+    /// Values read from tiles.
+    pub(super) reads: Vec<Value>,
+    /// Values written to tiles.
+    pub(super) writes: Vec<Value>,
+    /// Vector functions applied to tiles afterwards, in order.
+    pub(super) calls: Vec<Value>,
+    /// Whether the sink is here.
+    pub(super) sink: bool,
+    /// How many elements are computed at once.
+    pub(super) lanes: Lanes,
+}
+
+impl Plan {
+    /// Makes the plan of a nest.
+    pub(super) fn new(kernel: &Kernel, nest: &Nest) -> Result<Plan, CodegenError> {
+        let mut nest = collapse(nest);
+        store_instead_of_reducing_nothing(&mut nest);
+        merge_equal(&mut nest);
+        let buffers: Vec<DType> = kernel.buffers.iter().map(|buffer| buffer.dtype).collect();
+        check_references(&nest, kernel)?;
+        let dtypes = dtypes(&nest, &buffers);
+        let (levels, live) = (levels(&nest), live(&nest));
+        let kept = kept(&nest);
+        let mut plan =
+            Plan { nest, kept, dtypes, levels, live, stages: Vec::new(), tiles: Tiles::default(), buffers };
+        (plan.stages, plan.tiles) = tiles::stages(&plan);
+        for index in 0..plan.stages.len() {
+            plan.stages[index].lanes = plan.choose_lanes(&plan.stages[index]);
+        }
+        Ok(plan)
+    }
+
+    /// The number of loops.
+    pub(super) fn depth(&self) -> usize {
+        self.nest.loops.len()
+    }
+
+    /// Whether an instruction is computed anew in each iteration of the innermost loop.
+    pub(super) fn is_inner(&self, value: Value) -> bool {
+        self.depth() > 0 && self.levels[value] == self.depth()
+    }
+
+    /// Whether the outermost loop may be split.
+    pub(super) fn is_parallel(&self) -> bool {
+        self.nest.parallel && self.kept > 0
+    }
+
+    /// The value that goes into the sink.
+    pub(super) fn result(&self) -> Value {
+        match &self.nest.sink {
+            Sink::Store { value, .. } | Sink::Reduce { value, .. } | Sink::Accumulate { value, .. } => *value,
+        }
+    }
+
+    /// The buffer that is written.
+    pub(super) fn target(&self) -> BufferId {
+        match &self.nest.sink {
+            Sink::Store { buffer, .. } | Sink::Reduce { buffer, .. } | Sink::Accumulate { buffer, .. } => *buffer,
+        }
+    }
+
+    /// Whether an instruction is an operator that the run-time library applies to a tile.
+    pub(super) fn is_kernel(&self, value: Value) -> bool {
+        matches!(&self.nest.body[value], Inst::Map(op, _) if matches!(op.code, Code::Kernel))
+            && self.dtypes[value].is_float()
+    }
+
+    /// Whether an address moves by one element with the innermost loop, and by nothing else in it.
+    pub(super) fn is_contiguous(&self, affine: &Affine) -> bool {
+        let Some(inner) = self.depth().checked_sub(1) else { return false };
+        affine.factor(inner).is_one() && self.has_plain_values(affine)
+    }
+
+    /// Whether an affine expression is free of data that the innermost loop computes.
+    pub(super) fn has_plain_values(&self, affine: &Affine) -> bool {
+        affine.values.iter().all(|(value, _)| !self.is_inner(*value))
+    }
+
+    /// A rough number of simple operations in an iteration.
+    pub(super) fn cost(&self) -> i64 {
+        let body = (0..self.nest.body.len()).filter(|&value| self.live[value] && self.is_inner(value));
+        1 + body.map(|value| if self.is_kernel(value) { 12 } else { 1 }).sum::<i64>()
+    }
+
+    fn choose_lanes(&self, stage: &Stage) -> Lanes {
+        let mut types = stage.insts.iter().map(|&value| self.operand_type(value)).chain(self.sink_type(stage));
+        let lanes = if types.any(|dtype| dtype == DType::F32) { Lanes::Four } else { Lanes::Two };
+        let inner = self.nest.loops.last().and_then(crate::graph::Size::as_const);
+        if inner.is_some_and(|extent| extent < lanes.count()) || !lanes::machine_has_vectors() {
+            return Lanes::One;
+        }
+        let tiled = stage.reads.iter().chain(&stage.writes);
+        let fits = tiled.into_iter().all(|&value| self.fits_tile(value, lanes))
+            && stage.insts.iter().all(|&value| self.has_vector_code(value, lanes))
+            && (!stage.sink || self.sink_has_vector_code(lanes));
+        if fits { lanes } else { Lanes::One }
+    }
+
+    fn fits_tile(&self, value: Value, lanes: Lanes) -> bool {
+        let dtype = self.dtypes[value];
+        lanes.fit(dtype) && (dtype != DType::Bool || self.tiles.width == lanes.tile_width())
+    }
+
+    /// The dtype of an instruction's operands.
+    pub(super) fn operand_type(&self, value: Value) -> DType {
+        match &self.nest.body[value] {
+            Inst::Map(op, args) => match op.signature {
+                Signature::Select => self.dtypes[value],
+                _ => args.first().map_or(self.dtypes[value], |arg| self.dtypes[*arg]),
+            },
+            Inst::Cast(from, _) => self.dtypes[*from],
+            _ => self.dtypes[value],
+        }
+    }
+
+    fn sink_type(&self, stage: &Stage) -> Option<DType> {
+        stage.sink.then(|| self.dtypes[self.result()])
+    }
+
+    fn has_vector_code(&self, value: Value, lanes: Lanes) -> bool {
+        let dtype = self.dtypes[value];
+        let fits = lanes.fit(dtype) && lanes.fit(self.operand_type(value));
+        fits && match &self.nest.body[value] {
+            Inst::Const(..) => true,
+            Inst::Index(affine) => {
+                let inner = self.depth().saturating_sub(1);
+                self.has_plain_values(affine) && affine.factor(inner).as_const().is_some()
+            }
+            Inst::Load(_, affine) => dtype != DType::Bool && self.is_contiguous(affine),
+            Inst::Map(op, _) => matches!(op.code, Code::Inline(_)),
+            Inst::Cast(from, to) => has_vector_cast(self.dtypes[*from], *to),
+            Inst::Check { .. } => false,
+        }
+    }
+
+    fn sink_has_vector_code(&self, lanes: Lanes) -> bool {
+        let fits = lanes.fit(self.dtypes[self.result()]);
+        fits && match &self.nest.sink {
+            Sink::Store { buffer, offset, .. } | Sink::Accumulate { buffer, offset, .. } => {
+                self.buffers[*buffer] != DType::Bool && self.is_contiguous(offset)
+            }
+            Sink::Reduce { kind, loops, .. } => *loops > 0 && !kind.positional,
+        }
+    }
+}
+
+/// The operands of an instruction.
+pub(super) fn operands(inst: &Inst) -> Vec<Value> {
+    match inst {
+        Inst::Const(..) => Vec::new(),
+        Inst::Index(affine) | Inst::Load(_, affine) => affine.values.iter().map(|(value, _)| *value).collect(),
+        Inst::Map(_, args) | Inst::Check { args, .. } => args.clone(),
+        Inst::Cast(from, _) => vec![*from],
+    }
+}
+
+/// The values that a sink uses.
+pub(super) fn sink_operands(sink: &Sink) -> Vec<Value> {
+    let mut all: Vec<Value> = offset(sink).values.iter().map(|(value, _)| *value).collect();
+    match sink {
+        Sink::Store { value, .. } | Sink::Accumulate { value, .. } => all.push(*value),
+        Sink::Reduce { value, position, .. } => {
+            all.push(*value);
+            all.extend(*position);
+        }
+    }
+    all
+}
+
+fn replace_operands(inst: &mut Inst, new: &[Value]) {
+    match inst {
+        Inst::Const(..) => {}
+        Inst::Index(affine) | Inst::Load(_, affine) => replace_values(affine, new),
+        Inst::Map(_, args) | Inst::Check { args, .. } => args.iter_mut().for_each(|arg| *arg = new[*arg]),
+        Inst::Cast(from, _) => *from = new[*from],
+    }
+}
+
+fn replace_values(affine: &mut Affine, new: &[Value]) {
+    for (value, _) in &mut affine.values {
+        *value = new[*value];
+    }
+}
+
+/// A reduction over no loop stores its value, or the position of it.
+fn store_instead_of_reducing_nothing(nest: &mut Nest) {
+    if let Sink::Reduce { loops: 0, value, position, buffer, offset, .. } = &nest.sink {
+        nest.sink = Sink::Store { value: position.unwrap_or(*value), buffer: *buffer, offset: offset.clone() };
+    }
+}
+
+/// Lets every use of an instruction refer to the first that is equal to it.
+fn merge_equal(nest: &mut Nest) {
+    let mut new: Vec<Value> = Vec::with_capacity(nest.body.len());
+    for index in 0..nest.body.len() {
+        let (before, rest) = nest.body.split_at_mut(index);
+        replace_operands(&mut rest[0], &new);
+        new.push(before.iter().position(|earlier| *earlier == rest[0]).unwrap_or(index));
+    }
+    match &mut nest.sink {
+        Sink::Store { value, offset, .. } | Sink::Accumulate { value, offset, .. } => {
+            *value = new[*value];
+            replace_values(offset, &new);
+        }
+        Sink::Reduce { value, position, offset, .. } => {
+            *value = new[*value];
+            *position = position.map(|position| new[position]);
+            replace_values(offset, &new);
+        }
+    }
+}
+
+fn check_references(nest: &Nest, kernel: &Kernel) -> Result<(), CodegenError> {
+    for (index, inst) in nest.body.iter().enumerate() {
+        let known = match inst {
+            Inst::Load(buffer, _) => *buffer < kernel.buffers.len(),
+            Inst::Check { fault, args } => *fault < kernel.faults.len() && !args.is_empty(),
+            Inst::Map(op, args) => op.arity == args.len(),
+            _ => true,
+        };
+        if !known || operands(inst).iter().any(|&operand| operand >= index) {
+            return Err(CodegenError::new(format_args!("instruction {index} refers to what does not exist")));
+        }
+    }
+    Ok(())
+}
+
+fn dtypes(nest: &Nest, buffers: &[DType]) -> Vec<DType> {
+    let mut all: Vec<DType> = Vec::with_capacity(nest.body.len());
+    for inst in &nest.body {
+        all.push(match inst {
+            Inst::Const(_, dtype) | Inst::Cast(_, dtype) => *dtype,
+            Inst::Index(_) => DType::I64,
+            Inst::Load(buffer, _) => buffers[*buffer],
+            Inst::Check { args, .. } => all[args[0]],
+            Inst::Map(op, args) => match op.signature {
+                Signature::Predicate | Signature::FloatPredicate | Signature::Logic => DType::Bool,
+                Signature::Select => all[args[1]],
+                Signature::Number | Signature::Float => all[args[0]],
+            },
+        });
+    }
+    all
+}
+
+fn levels(nest: &Nest) -> Vec<usize> {
+    let mut levels: Vec<usize> = Vec::with_capacity(nest.body.len());
+    let mut last_check = 0;
+    for inst in &nest.body {
+        let own = match inst {
+            Inst::Index(affine) | Inst::Load(_, affine) => {
+                affine.loops.iter().map(|(index, _)| index + 1).max().unwrap_or(0)
+            }
+            _ => 0,
+        };
+        let mut level = operands(inst).iter().map(|&operand| levels[operand]).fold(own, usize::max);
+        if let Inst::Check { .. } = inst {
+            level = level.max(last_check);
+            last_check = level;
+        }
+        levels.push(level);
+    }
+    levels
+}
+
+fn live(nest: &Nest) -> Vec<bool> {
+    let mut live = vec![false; nest.body.len()];
+    for operand in sink_operands(&nest.sink) {
+        live[operand] = true;
+    }
+    for (index, inst) in nest.body.iter().enumerate().rev() {
+        live[index] |= matches!(inst, Inst::Check { .. });
+        if live[index] {
+            for operand in operands(inst) {
+                live[operand] = true;
+            }
+        }
+    }
+    live
+}

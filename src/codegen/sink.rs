@@ -1,0 +1,197 @@
+//! Sinks: stores, reductions and accumulation.
+//!
+//! In: the value of an iteration. Out: memory written, or accumulators carried on.
+//! Always holds: the order in which a reduction combines elements depends on the extents of its loops alone.
+//!
+//! A vectorised reduction carries [`UNROLL`] vectors, then one scalar for the remainder. They are combined pairwise, then
+//! lane by lane, then with the scalar.
+
+use super::body::Round;
+use super::lanes::{self, LaneCode, Lanes, reg, scalar};
+use super::nest::NestWriter;
+use super::writer::aligned;
+use crate::loops::{Sink, Value as Inner};
+use crate::ops::elementwise::Value as Element;
+use crate::ops::{Code, Comparison, Emit, Primitive, Reduction};
+use crate::runtime::array::DType;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+
+/// Vectors that a reduction carries.
+pub(super) const UNROLL: usize = 4;
+
+impl NestWriter<'_, '_> {
+    /// The sink of a nest without loops.
+    pub(super) fn sink_once(&mut self) {
+        let address = self.base(self.sink_slot());
+        match &self.plan.nest.sink {
+            Sink::Store { value, .. } => {
+                let value = self.outer(*value);
+                self.w.ins().store(aligned(), value, address, 0);
+            }
+            Sink::Reduce { value, position, .. } => {
+                let value = self.outer(position.unwrap_or(*value));
+                self.w.ins().store(aligned(), value, address, 0);
+            }
+            Sink::Accumulate { kind, value, buffer, .. } => {
+                let dtype = self.plan.buffers[*buffer];
+                let (old, new) = (self.load(dtype, address, Lanes::One, 0), self.outer(*value));
+                let sum = self.combine(kind, dtype, Lanes::One, old, new);
+                self.w.ins().store(aligned(), sum, address, 0);
+            }
+        }
+    }
+
+    /// The operator that merges two partial results.
+    pub(super) fn combine(&mut self, kind: &Reduction, dtype: DType, lanes: Lanes, a: Value, b: Value) -> Value {
+        let Code::Inline(code) = kind.combine.code else {
+            self.w.fail(format_args!("{} has no loop code", kind.name));
+            return a;
+        };
+        lanes::value(code(&mut LaneCode { w: &mut self.w, dtype, lanes }, &[reg(a), reg(b)]))
+    }
+
+    fn reduction_lanes(&self) -> Lanes {
+        self.plan.stages.last().map_or(Lanes::One, |stage| stage.lanes)
+    }
+
+    /// Accumulators that nothing has been added to.
+    pub(super) fn start_reduction(&mut self) -> Vec<Value> {
+        let Sink::Reduce { kind, value, .. } = &self.plan.nest.sink else { return Vec::new() };
+        let element = Element::F64(kind.identity).cast(self.plan.dtypes[*value]);
+        let first = lanes::constant(&mut self.w, Lanes::One, element);
+        if kind.positional {
+            return vec![first, self.w.integer(-1)];
+        }
+        let lanes = self.reduction_lanes();
+        let mut all = Vec::new();
+        if lanes != Lanes::One {
+            let vector = lanes::constant(&mut self.w, lanes, element);
+            all.extend([vector; UNROLL]);
+        }
+        all.push(first);
+        all
+    }
+
+    /// Combines the accumulators and stores the result.
+    pub(super) fn finish_reduction(&mut self, accumulators: Vec<Value>) {
+        let Sink::Reduce { kind, value, .. } = &self.plan.nest.sink else { return };
+        let address = self.base(self.sink_slot());
+        let dtype = self.plan.dtypes[*value];
+        let result = match accumulators.as_slice() {
+            [_, position] if kind.positional => *position,
+            [a, b, c, d, rest] => {
+                let lanes = self.reduction_lanes();
+                let low = self.combine(kind, dtype, lanes, *a, *b);
+                let high = self.combine(kind, dtype, lanes, *c, *d);
+                let vector = self.combine(kind, dtype, lanes, low, high);
+                self.across(kind, dtype, vector, *rest)
+            }
+            [one, ..] => *one,
+            [] => return,
+        };
+        self.w.ins().store(aligned(), result, address, 0);
+    }
+
+    /// Combines the lanes of a vector, then `rest`.
+    fn across(&mut self, kind: &Reduction, dtype: DType, vector: Value, rest: Value) -> Value {
+        let mut result = None;
+        for lane in 0..self.reduction_lanes().count() as u8 {
+            let mut element = self.w.ins().extractlane(vector, lane);
+            if dtype == DType::Bool {
+                element = self.w.ins().icmp_imm_s(IntCC::NotEqual, element, 0);
+            }
+            result = Some(match result {
+                None => element,
+                Some(result) => self.combine(kind, dtype, Lanes::One, result, element),
+            });
+        }
+        match result {
+            Some(result) => self.combine(kind, dtype, Lanes::One, result, rest),
+            None => rest,
+        }
+    }
+
+    /// Whether the innermost loop adds to one element, which then stays in a register.
+    pub(super) fn accumulates_in_register(&self) -> bool {
+        let Sink::Accumulate { offset, .. } = &self.plan.nest.sink else { return false };
+        let inner = self.plan.depth().saturating_sub(1);
+        offset.factor(inner).as_const() == Some(0) && self.plan.has_plain_values(offset)
+    }
+
+    /// The element that the innermost loop adds to.
+    pub(super) fn load_accumulator(&mut self) -> Vec<Value> {
+        let address = self.base(self.sink_slot());
+        let dtype = self.plan.buffers[self.plan.target()];
+        vec![self.load(dtype, address, Lanes::One, 0)]
+    }
+
+    /// Stores it back.
+    pub(super) fn store_accumulator(&mut self, accumulator: &[Value]) {
+        let address = self.base(self.sink_slot());
+        if let [value] = accumulator {
+            self.w.ins().store(aligned(), *value, address, 0);
+        }
+    }
+
+    /// The sink for one round of the innermost loop. Accumulators are replaced by their new values.
+    pub(super) fn sink(&mut self, round: &mut Round, accumulators: &mut [Value]) {
+        let plan = self.plan;
+        match &plan.nest.sink {
+            Sink::Store { value, buffer, offset } => {
+                let dtype = plan.buffers[*buffer];
+                let address = self.address(self.sink_slot(), offset, dtype.size(), round);
+                for part in 0..round.unroll {
+                    let value = self.operand(*value, round, part);
+                    self.store(dtype, value, address, round.lanes, part);
+                }
+            }
+            Sink::Reduce { kind, value, position: Some(position), .. } if kind.positional => {
+                self.keep_better(kind, *value, *position, round, accumulators);
+            }
+            Sink::Reduce { kind, value, .. } => {
+                for (part, accumulator) in accumulators.iter_mut().enumerate() {
+                    let value = self.operand(*value, round, part);
+                    let dtype = plan.dtypes[plan.result()];
+                    *accumulator = self.combine(kind, dtype, round.lanes, *accumulator, value);
+                }
+            }
+            Sink::Accumulate { kind, value, buffer, offset } => {
+                let dtype = plan.buffers[*buffer];
+                if let [accumulator] = accumulators {
+                    let value = self.operand(*value, round, 0);
+                    *accumulator = self.combine(kind, dtype, Lanes::One, *accumulator, value);
+                    return;
+                }
+                let address = self.address(self.sink_slot(), offset, dtype.size(), round);
+                for part in 0..round.unroll {
+                    let old = self.load(dtype, address, round.lanes, part);
+                    let value = self.operand(*value, round, part);
+                    let new = self.combine(kind, dtype, round.lanes, old, value);
+                    self.store(dtype, new, address, round.lanes, part);
+                }
+            }
+        }
+    }
+
+    /// Keeps the first best element and its position; the first NaN is better than anything.
+    fn keep_better(&mut self, kind: &Reduction, value: Inner, position: Inner, round: &Round, kept: &mut [Value]) {
+        let dtype = self.plan.dtypes[value];
+        let (x, at) = (self.operand(value, round, 0), self.operand(position, round, 0));
+        let [best, best_at] = kept else { return };
+        let mut better = self.combine(kind, dtype, Lanes::One, x, *best);
+        let mut code = LaneCode { w: &mut self.w, dtype, lanes: Lanes::One };
+        if dtype.is_float() {
+            let is_nan = code.compare(Comparison::NotEqual, reg(x), reg(x));
+            let was_number = code.compare(Comparison::Equal, reg(*best), reg(*best));
+            let first_nan = code.op(Primitive::And, &[is_nan, was_number]);
+            better = lanes::value(code.op(Primitive::Or, &[reg(better), first_nan]));
+        }
+        let none_yet = self.w.ins().icmp_imm_s(IntCC::SignedLessThan, *best_at, 0);
+        let better = self.w.ins().bor(better, none_yet);
+        *best = self.w.ins().select(better, x, *best);
+        *best_at = self.w.ins().select(better, at, *best_at);
+        debug_assert_eq!(self.w.ty(*best_at), types::I64);
+        debug_assert_eq!(self.w.ty(*best), scalar(dtype));
+    }
+}

@@ -1,0 +1,157 @@
+//! Reductions and accumulation.
+
+use super::*;
+use crate::ops::elementwise::MULTIPLY;
+use crate::ops::reduction::{SUM, TABLE};
+
+fn k() -> Size {
+    Size::var("k")
+}
+
+fn result(kind: &crate::ops::Reduction, dtype: DType) -> DType {
+    kind.result(dtype)
+}
+
+/// The dtypes that a reduction is applied to.
+fn dtypes(kind: &crate::ops::Reduction) -> &'static [DType] {
+    match kind.name {
+        "any" | "all" => &[DType::Bool],
+        _ => &[DType::I64, DType::F32, DType::F64],
+    }
+}
+
+/// Sums of a few thousand terms differ by their order.
+fn tolerance(kind: &crate::ops::Reduction, dtype: DType) -> f64 {
+    match (kind.name, dtype) {
+        ("sum" | "prod", DType::F32 | DType::F64) => 1e6,
+        _ => 0.0,
+    }
+}
+
+#[test]
+fn over_everything_and_rows_and_outer_axes() {
+    for kind in TABLE {
+        for &dtype in dtypes(kind) {
+            let all = n().times(&k());
+            let buffers = [(dtype, all.clone()), (result(kind, dtype), n().plus(&k()))];
+            let body = vec![Inst::Load(0, row_major(&k())), Inst::Index(at(1)), Inst::Index(row_major(&k()))];
+            let reduce = |loops: usize, position: usize, offset: Affine| Sink::Reduce {
+                kind,
+                loops,
+                value: 0,
+                position: kind.positional.then_some(position),
+                buffer: 1,
+                offset,
+            };
+            let rows = nest(vec![n(), k()], body.clone(), reduce(1, 1, at(0)));
+            let whole = nest(vec![n(), k()], body.clone(), reduce(2, 2, Affine::default()));
+            let columns = vec![Inst::Load(0, at(1).times(&k()).plus(&at(0))), Inst::Index(at(1))];
+            let columns = nest(vec![k(), n()], columns, reduce(1, 1, at(0)));
+            for step in [rows, whole, columns] {
+                let kernel = kernel(&buffers, vec![step]);
+                for sizes in [[1, 0], [0, 4], [3, 0], [1, 1], [2, 3], [3, 17], [40, 9], [5, 1000], [600, 300]] {
+                    check_on(&kernel, &memory(&kernel, &sizes), &sizes, tolerance(kind, dtype));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nan_infinities_and_ties() {
+    let special = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.0, 1.0, -1.0, 0.0, -0.0];
+    for kind in TABLE.iter().filter(|kind| !matches!(kind.name, "any" | "all")) {
+        for dtype in [DType::F32, DType::F64] {
+            let body = vec![Inst::Load(0, at(0)), Inst::Index(at(0))];
+            let position = kind.positional.then_some(1);
+            let offset = Affine::default();
+            let sink = Sink::Reduce { kind, loops: 1, value: 0, position, buffer: 1, offset };
+            let buffers = [(dtype, n()), (result(kind, dtype), Size::one())];
+            let kernel = kernel(&buffers, vec![nest(vec![n()], body, sink)]);
+            for length in [1usize, 2, 3, 9, 40] {
+                for shift in 0..special.len() {
+                    for period in [1, 2, 3, 5, 8] {
+                        let at = |i: usize| Element::F64(special[(shift + i % period) % special.len()]).cast(dtype);
+                        let inputs = vec![(0..length).map(at).collect(), data(buffers[1].0, 1, 1)];
+                        let sizes = [length as i64, 0];
+                        let expected = reference::run(&kernel, &inputs, &sizes).unwrap()[0];
+                        let found = run_with(&kernel, &inputs, &sizes, &Threads::new(1)).unwrap()[0];
+                        // The sign of zero depends on the order.
+                        assert!(found == expected || distance(found, expected) < 4.0, "{}: {found:?}", kind.name);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn dot_product_is_close() {
+    for (dtype, bound) in [(DType::F32, 1e-4), (DType::F64, 1e-12)] {
+        let body = vec![Inst::Load(0, at(0)), Inst::Load(1, at(0)), Inst::Map(&MULTIPLY, vec![0, 1])];
+        let offset = Affine::default();
+        let sink = Sink::Reduce { kind: &SUM, loops: 1, value: 2, position: None, buffer: 2, offset };
+        let kernel = kernel(&[(dtype, n()), (dtype, n()), (dtype, Size::one())], vec![nest(vec![n()], body, sink)]);
+        for &length in LENGTHS {
+            let inputs = memory(&kernel, &[length, 0]);
+            let exact: f64 = inputs[0].iter().zip(&inputs[1]).map(|(a, b)| a.f64() * b.f64()).sum();
+            let found = run_with(&kernel, &inputs, &[length, 0], &Threads::new(1)).unwrap()[0].f64();
+            assert!((found - exact).abs() <= bound * (1.0 + exact.abs()), "{found} {exact}");
+        }
+    }
+}
+
+#[test]
+fn masks_are_reduced_as_vectors() {
+    // any(x > 1.9) and all(x > -3) over f32 and f64.
+    for dtype in [DType::F32, DType::F64, DType::I64] {
+        for (name, limit) in [("any", 1.9), ("all", -3.0), ("all", 0.0)] {
+            let kind = crate::ops::reduction::find(name).unwrap();
+            let greater = crate::ops::elementwise::find("greater").unwrap();
+            let body = vec![Inst::Load(0, at(0)), constant(limit, dtype), Inst::Map(greater, vec![0, 1])];
+            let offset = Affine::default();
+            let sink = Sink::Reduce { kind, loops: 1, value: 2, position: None, buffer: 1, offset };
+            check(&kernel(&[(dtype, n()), (DType::Bool, Size::one())], vec![nest(vec![n()], body, sink)]), 0.0);
+        }
+    }
+}
+
+#[test]
+fn accumulation() {
+    for kind in TABLE.iter().filter(|kind| !kind.positional && kind.name != "any" && kind.name != "all") {
+        for dtype in [DType::I64, DType::F32, DType::F64] {
+            let all = n().times(&k());
+            let body = vec![Inst::Load(0, row_major(&k()))];
+            let offsets = [
+                at(1),                                      // out[j] += a[i, j]: vectors
+                at(0),                                      // out[i] += a[i, j]: in a register
+                at(1).times(&Size::from(2)),                // strided
+                Affine::default(),
+            ];
+            for offset in offsets {
+                let buffers = [(dtype, all.clone()), (dtype, n().plus(&k()).times(&Size::from(2)).plus(&Size::one()))];
+                let sink = Sink::Accumulate { kind, value: 0, buffer: 1, offset };
+                let step = Step::Nest(Nest { loops: vec![n(), k()], parallel: false, body: body.clone(), sink });
+                let kernel = kernel(&buffers, vec![step]);
+                for sizes in [[0, 4], [3, 0], [1, 1], [3, 17], [17, 3], [20, 100]] {
+                    check_on(&kernel, &memory(&kernel, &sizes), &sizes, 0.0);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn scatter_add_with_equal_indexes() {
+    for dtype in [DType::I64, DType::F32, DType::F64] {
+        let body = vec![Inst::Load(0, at(0)), Inst::Load(1, at(0))];
+        let sink = Sink::Accumulate { kind: &SUM, value: 1, buffer: 2, offset: Affine::of_value(0) };
+        let step = Step::Nest(Nest { loops: vec![n()], parallel: false, body, sink });
+        let kernel = kernel(&[(DType::I64, n()), (dtype, n()), (dtype, Size::from(4))], vec![step]);
+        for &length in LENGTHS {
+            let mut inputs = memory(&kernel, &[length, 0]);
+            inputs[0] = (0..length).map(|i| Element::Int((i * i + 1) % 4)).collect();
+            check_on(&kernel, &inputs, &[length, 0], 0.0);
+        }
+    }
+}

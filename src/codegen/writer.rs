@@ -1,0 +1,360 @@
+//! A function under construction.
+//!
+//! In: requests for constants, sizes, buffers, blocks and calls. Out: a Cranelift function.
+//! Always holds: what does not depend on a loop is in the head block, which dominates everything; an error is kept
+//! until [`Writer::finish`], so that the code between need not carry it.
+
+use super::CodegenError;
+use crate::graph::{Size, SizeVar};
+use crate::loops::{BufferId, Kernel};
+use cranelift_codegen::cursor::{Cursor, CursorPosition, FuncCursor};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    self, AbiParam, Block, BlockArg, FuncRef, InstBuilder, MemFlagsData, Signature, StackSlot, StackSlotData,
+    StackSlotKind, Type, Value, types,
+};
+use cranelift_module::{FuncId, Linkage, Module};
+use rustc_hash::FxHashMap;
+
+/// Where sizes and buffers are found in the frame, an array of 8-byte slots.
+pub(super) struct Frame {
+    sizes: FxHashMap<SizeVar, usize>,
+}
+
+impl Frame {
+    /// The frame of a kernel: its sizes, then its buffers.
+    pub(super) fn new(kernel: &Kernel) -> Frame {
+        let sizes = kernel.sizes.iter().enumerate().map(|(slot, var)| (var.clone(), slot)).collect();
+        Frame { sizes }
+    }
+}
+
+/// A function under construction. See the module.
+pub(super) struct Writer<'a> {
+    /// Where instructions go.
+    pub(super) cursor: FuncCursor<'a>,
+    module: &'a mut dyn Module,
+    frame: &'a Frame,
+    frame_pointer: Value,
+    head: Block,
+    slots: FxHashMap<usize, Value>,
+    sizes: FxHashMap<Size, Value>,
+    constants: FxHashMap<(Type, u64), Value>,
+    functions: FxHashMap<String, FuncRef>,
+    error: Option<CodegenError>,
+}
+
+/// Memory accesses of scalars: they cannot fail and are aligned.
+pub(super) fn aligned() -> MemFlagsData {
+    MemFlagsData::trusted()
+}
+
+/// Memory accesses of vectors: aligned as their elements only.
+pub(super) fn unaligned() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}
+
+/// A signature of integers (and pointers).
+pub(super) fn signature(module: &dyn Module, params: &[Type], returns: &[Type]) -> Signature {
+    let mut signature = module.make_signature();
+    signature.params.extend(params.iter().map(|ty| AbiParam::new(*ty)));
+    signature.returns.extend(returns.iter().map(|ty| AbiParam::new(*ty)));
+    signature
+}
+
+impl<'a> Writer<'a> {
+    /// Starts the body of `function`, whose parameters are all 8-byte integers. The one numbered `frame_param` is the
+    /// pointer to the frame. Returns the parameters too.
+    pub(super) fn new(
+        function: &'a mut ir::Function,
+        module: &'a mut dyn Module,
+        frame: &'a Frame,
+        frame_param: usize,
+    ) -> (Writer<'a>, Vec<Value>) {
+        let count = function.signature.params.len();
+        let mut cursor = FuncCursor::new(function);
+        let head = cursor.func.dfg.make_block();
+        let params: Vec<Value> = (0..count).map(|_| cursor.func.dfg.append_block_param(head, types::I64)).collect();
+        cursor.insert_block(head);
+        let writer = Writer {
+            cursor,
+            module,
+            frame,
+            frame_pointer: params[frame_param],
+            head,
+            slots: FxHashMap::default(),
+            sizes: FxHashMap::default(),
+            constants: FxHashMap::default(),
+            functions: FxHashMap::default(),
+            error: None,
+        };
+        let mut writer = writer;
+        let body = writer.block(&[]);
+        writer.jump(body, &[]);
+        writer.start(body);
+        (writer, params)
+    }
+
+    /// The error, if there was one.
+    pub(super) fn finish(self) -> Result<(), CodegenError> {
+        self.error.map_or(Ok(()), Err)
+    }
+
+    /// Keeps the first error.
+    pub(super) fn fail(&mut self, reason: impl std::fmt::Display) {
+        self.error.get_or_insert_with(|| CodegenError::new(reason));
+    }
+
+    /// The place for one more instruction.
+    pub(super) fn ins(&mut self) -> impl InstBuilder<'_> {
+        self.cursor.ins()
+    }
+
+    /// The type of a value.
+    pub(super) fn ty(&self, value: Value) -> Type {
+        self.cursor.func.dfg.value_type(value)
+    }
+
+    /// A new block with parameters.
+    pub(super) fn block(&mut self, params: &[Type]) -> Block {
+        let block = self.cursor.func.dfg.make_block();
+        for ty in params {
+            self.cursor.func.dfg.append_block_param(block, *ty);
+        }
+        block
+    }
+
+    /// A block that is rarely reached.
+    pub(super) fn cold_block(&mut self) -> Block {
+        let block = self.block(&[]);
+        self.cursor.func.layout.set_cold(block);
+        block
+    }
+
+    /// The parameters of a block.
+    pub(super) fn params(&self, block: Block) -> Vec<Value> {
+        self.cursor.func.dfg.block_params(block).to_vec()
+    }
+
+    /// Goes on in `block`, which comes last in the function.
+    pub(super) fn start(&mut self, block: Block) {
+        self.cursor.func.layout.append_block(block);
+        self.cursor.goto_bottom(block);
+    }
+
+    /// The block that instructions go to.
+    pub(super) fn current(&mut self) -> Block {
+        self.cursor.current_block().unwrap_or(self.head)
+    }
+
+    /// Ends the block with a jump.
+    pub(super) fn jump(&mut self, to: Block, args: &[Value]) {
+        let args: Vec<BlockArg> = args.iter().map(|arg| BlockArg::Value(*arg)).collect();
+        self.cursor.ins().jump(to, &args);
+    }
+
+    /// Ends the block: to `yes` if the condition is not zero, else to `no`; both get the same arguments.
+    pub(super) fn branch(&mut self, condition: Value, yes: (Block, &[Value]), no: (Block, &[Value])) {
+        let yes_args: Vec<BlockArg> = yes.1.iter().map(|arg| BlockArg::Value(*arg)).collect();
+        let no_args: Vec<BlockArg> = no.1.iter().map(|arg| BlockArg::Value(*arg)).collect();
+        self.cursor.ins().brif(condition, yes.0, &yes_args, no.0, &no_args);
+    }
+
+    /// Writes instructions at the end of `block`, before its terminator if it has one, and comes back.
+    pub(super) fn within<R>(&mut self, block: Block, write: impl FnOnce(&mut Self) -> R) -> R {
+        let here = self.cursor.position();
+        let last = self.cursor.func.layout.last_inst(block);
+        let end = last.filter(|inst| self.cursor.func.dfg.insts[*inst].opcode().is_terminator());
+        self.cursor.set_position(end.map_or(CursorPosition::After(block), CursorPosition::At));
+        let result = write(self);
+        self.cursor.set_position(here);
+        result
+    }
+
+    /// A constant, given by its bits; every lane of a vector has it.
+    pub(super) fn constant(&mut self, ty: Type, bits: u64) -> Value {
+        if let Some(value) = self.constants.get(&(ty, bits)) {
+            return *value;
+        }
+        let value = self.within(self.head, |w| match ty {
+            types::F64 => w.ins().f64const(f64::from_bits(bits)),
+            types::F32 => w.ins().f32const(f32::from_bits(bits as u32)),
+            _ if ty.is_vector() => {
+                let lane = w.constant(ty.lane_type(), bits);
+                w.ins().splat(ty, lane)
+            }
+            _ => w.ins().iconst(ty, bits as i64),
+        });
+        self.constants.insert((ty, bits), value);
+        value
+    }
+
+    /// A vector of two different integers.
+    pub(super) fn pair(&mut self, first: i64, second: i64) -> Value {
+        let mut bytes = first.to_le_bytes().to_vec();
+        bytes.extend(second.to_le_bytes());
+        let constant = self.cursor.func.dfg.constants.insert(bytes.into());
+        self.within(self.head, |w| w.ins().vconst(types::I64X2, constant))
+    }
+
+    /// A 64-bit integer constant.
+    pub(super) fn integer(&mut self, value: i64) -> Value {
+        self.constant(types::I64, value as u64)
+    }
+
+    fn slot(&mut self, slot: usize) -> Value {
+        if let Some(value) = self.slots.get(&slot) {
+            return *value;
+        }
+        let (head, frame) = (self.head, self.frame_pointer);
+        let offset = i32::try_from(8 * slot).unwrap_or_default();
+        let value = self.within(head, |w| w.ins().load(types::I64, aligned(), frame, offset));
+        self.slots.insert(slot, value);
+        value
+    }
+
+    /// The address of a buffer.
+    pub(super) fn buffer(&mut self, buffer: BufferId) -> Value {
+        self.slot(self.frame.sizes.len() + buffer)
+    }
+
+    /// The value of a size, in the head block.
+    pub(super) fn size(&mut self, size: &Size) -> Value {
+        if let Some(constant) = size.as_const() {
+            return self.integer(constant);
+        }
+        if let Some(value) = self.sizes.get(size) {
+            return *value;
+        }
+        let mut sum = None;
+        for (vars, coefficient) in size.monomials() {
+            let product = self.monomial(vars, coefficient);
+            sum = Some(match sum {
+                None => product,
+                Some(sum) => self.within(self.head, |w| w.ins().iadd(sum, product)),
+            });
+        }
+        let value = sum.unwrap_or_else(|| self.integer(0));
+        self.sizes.insert(size.clone(), value);
+        value
+    }
+
+    fn monomial(&mut self, vars: &[SizeVar], coefficient: i64) -> Value {
+        let mut product = None;
+        for var in vars {
+            let Some(slot) = self.frame.sizes.get(var).copied() else {
+                self.fail(format_args!("size variable {var} is not one of the kernel's"));
+                continue;
+            };
+            let value = self.slot(slot);
+            product = Some(match product {
+                None => value,
+                Some(product) => self.within(self.head, |w| w.ins().imul(product, value)),
+            });
+        }
+        match product {
+            Some(product) => self.within(self.head, |w| w.times(product, coefficient)),
+            None => self.integer(coefficient),
+        }
+    }
+
+    /// `value * factor`.
+    pub(super) fn times(&mut self, value: Value, factor: i64) -> Value {
+        match factor {
+            1 => value,
+            -1 => self.ins().ineg(value),
+            _ if factor > 1 && factor & (factor - 1) == 0 => {
+                self.ins().ishl_imm(value, i64::from(factor.trailing_zeros()))
+            }
+            _ => self.ins().imul_imm_s(value, factor),
+        }
+    }
+
+    /// `value * factor` for a size.
+    pub(super) fn times_size(&mut self, value: Value, factor: &Size) -> Value {
+        match factor.as_const() {
+            Some(constant) => self.times(value, constant),
+            None => {
+                let factor = self.size(factor);
+                self.ins().imul(value, factor)
+            }
+        }
+    }
+
+    /// `a + b`; a missing operand is zero.
+    pub(super) fn add(&mut self, a: Option<Value>, b: Value) -> Value {
+        match a {
+            Some(a) => self.ins().iadd(a, b),
+            None => b,
+        }
+    }
+
+    /// Calls a function of the run-time library.
+    pub(super) fn call(&mut self, name: &str, args: &[Value], returns: &[Type]) -> Option<Value> {
+        let function = match self.functions.get(name) {
+            Some(function) => *function,
+            None => {
+                let params: Vec<Type> = args.iter().map(|arg| self.ty(*arg)).collect();
+                let signature = signature(self.module, &params, returns);
+                let id = match self.module.declare_function(name, Linkage::Import, &signature) {
+                    Ok(id) => id,
+                    Err(error) => {
+                        self.fail(error);
+                        return None;
+                    }
+                };
+                let function = self.module.declare_func_in_func(id, self.cursor.func);
+                self.functions.insert(name.to_owned(), function);
+                function
+            }
+        };
+        let call = self.cursor.ins().call(function, args);
+        self.cursor.func.dfg.inst_results(call).first().copied()
+    }
+
+    /// A function of this module, for calls and for its address.
+    pub(super) fn function(&mut self, id: FuncId) -> FuncRef {
+        self.module.declare_func_in_func(id, self.cursor.func)
+    }
+
+    /// Memory on the stack, aligned for any vector.
+    pub(super) fn stack(&mut self, bytes: u32) -> StackSlot {
+        self.cursor.func.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 5))
+    }
+
+    /// Returns `status` if it is not zero, else goes on.
+    pub(super) fn check_status(&mut self, status: Value) {
+        let (failed, fine) = (self.cold_block(), self.block(&[]));
+        self.branch(status, (failed, &[]), (fine, &[]));
+        self.start(failed);
+        self.ins().return_(&[status]);
+        self.start(fine);
+    }
+
+    /// Returns 0 unless the condition holds.
+    pub(super) fn return_unless(&mut self, condition: Value) {
+        let (done, go) = (self.cold_block(), self.block(&[]));
+        self.branch(condition, (go, &[]), (done, &[]));
+        self.start(done);
+        let zero = self.integer(0);
+        self.ins().return_(&[zero]);
+        self.start(go);
+    }
+
+    /// Whether every one of the sizes is positive; `None` if that is known.
+    pub(super) fn all_positive<'s>(&mut self, sizes: impl IntoIterator<Item = &'s Size>) -> Option<Value> {
+        let mut all = None;
+        for size in sizes {
+            if size.as_const().is_some_and(|constant| constant > 0) {
+                continue;
+            }
+            let value = self.size(size);
+            let positive = self.ins().icmp_imm_s(IntCC::SignedGreaterThan, value, 0);
+            all = Some(match all {
+                None => positive,
+                Some(all) => self.ins().band(all, positive),
+            });
+        }
+        all
+    }
+}

@@ -1,0 +1,17 @@
+//! The array graph: the program as immutable, typed, hash-consed nodes.
+//!
+//! In: what the checker builds. Out: graphs that the passes rewrite and the schedule lowers.
+//! Always holds: a node's operands have smaller ids than the node, and equal nodes are one node.
+
+mod node;
+mod parse;
+mod print;
+mod rewrite;
+mod size;
+mod verify;
+
+pub use node::{CheckKind, Constant, Graph, Input, Node, NodeId, Op, Type, Var, VarId};
+pub use parse::parse;
+pub use rewrite::{Copier, reachable};
+pub use size::{Size, SizeEnv, SizeVar, display_shape};
+pub use verify::verify;

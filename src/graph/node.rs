@@ -1,0 +1,349 @@
+//! Nodes, their types, and the arena that keeps them unique.
+//!
+//! In: operators with operands and a type. Out: [`NodeId`]s.
+//! Always holds: [`Graph::add`] returns the same id for the same operator, operands and type.
+
+use super::size::{Size, display_shape};
+use crate::ops::{Elementwise, Reduction};
+use crate::runtime::array::DType;
+use crate::syntax::span::Span;
+use rustc_hash::FxHashMap;
+use std::fmt;
+
+/// A node of one graph; ids grow along data flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub u32);
+
+/// An index variable of a comprehension: bound by [`Op::Build`], free in the nodes of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VarId(pub u32);
+
+/// What is known of an index variable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Var {
+    /// The name in the source.
+    pub name: String,
+    /// It runs over `0..extent`.
+    pub extent: Size,
+}
+
+/// A dtype and sizes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Type {
+    /// The type of an element.
+    pub dtype: DType,
+    /// The sizes, outermost first; empty for a scalar.
+    pub shape: Vec<Size>,
+}
+
+impl Type {
+    /// A scalar type.
+    pub fn scalar(dtype: DType) -> Type {
+        Type { dtype, shape: Vec::new() }
+    }
+
+    /// An array type.
+    pub fn array(dtype: DType, shape: Vec<Size>) -> Type {
+        Type { dtype, shape }
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape.len()
+    }
+
+    /// The number of elements.
+    pub fn elements(&self) -> Size {
+        Size::product(&self.shape)
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.dtype.name())?;
+        if !self.shape.is_empty() {
+            write!(f, "[{}]", display_shape(&self.shape))?;
+        }
+        Ok(())
+    }
+}
+
+/// A scalar constant. Floats are kept by their bits, so that equality and hashing are exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Constant {
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A float, as the bits of an `f64`.
+    Float(u64),
+}
+
+impl Constant {
+    /// A float constant.
+    pub fn float(value: f64) -> Constant {
+        Constant::Float(value.to_bits())
+    }
+
+    /// The value as a float; `true` is 1.
+    pub fn as_f64(self) -> f64 {
+        match self {
+            Constant::Bool(value) => f64::from(u8::from(value)),
+            Constant::Int(value) => value as f64,
+            Constant::Float(bits) => f64::from_bits(bits),
+        }
+    }
+}
+
+/// What a run-time check makes sure of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum CheckKind {
+    /// Operands: an index and the extent of `axis`. The result is the index, counted from the front.
+    Index {
+        /// The axis, for the message.
+        axis: usize,
+    },
+    /// Operand: an integer divisor. The result is the divisor.
+    NonZero,
+    /// Operand: a truth value that must hold. The result is the operand.
+    Assert {
+        /// What the program says when it does not.
+        message: Option<String>,
+    },
+}
+
+/// The operators of the core. Every builtin of the language is made of these.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// A parameter, by position.
+    Input(usize),
+    /// A scalar constant.
+    Const(Constant),
+    /// The value of a size, an `i64` scalar.
+    Size(Size),
+    /// The value of an index variable, an `i64` scalar.
+    Var(VarId),
+    /// `0, 1, …` along one axis.
+    Iota,
+    /// An elementwise operator over operands of one shape.
+    Map(&'static Elementwise),
+    /// Conversion to the dtype of the node.
+    Cast,
+    /// A reduction that drops axes.
+    Reduce {
+        /// Which.
+        kind: &'static Reduction,
+        /// The axes that go, ascending.
+        axes: Vec<usize>,
+    },
+    /// Axis `k` of the operand becomes axis `axes[k]` (ascending); the others are repeated.
+    Broadcast {
+        /// Where the operand's axes go.
+        axes: Vec<usize>,
+    },
+    /// Axis `k` of the result is axis `perm[k]` of the operand.
+    Transpose {
+        /// The permutation.
+        perm: Vec<usize>,
+    },
+    /// The same elements in C order under other sizes.
+    Reshape,
+    /// Element `i` along axis `k` is the operand's element `starts[k] + steps[k]*i`.
+    Slice {
+        /// First element per axis.
+        starts: Vec<Size>,
+        /// Stride per axis, not zero.
+        steps: Vec<i64>,
+    },
+    /// The transpose of `Slice`: the operand placed into zeros.
+    Place {
+        /// First element per axis.
+        starts: Vec<Size>,
+        /// Stride per axis, not zero.
+        steps: Vec<i64>,
+    },
+    /// Operands one after the other along an axis.
+    Concat {
+        /// The axis.
+        axis: usize,
+    },
+    /// A sum of products in index notation: `operands[k]` are the labels of operand k's axes, `result` the labels kept.
+    Contract {
+        /// Labels of each operand.
+        operands: Vec<Vec<u8>>,
+        /// Labels of the result.
+        result: Vec<u8>,
+    },
+    /// Operands: an array, then one index array per entry of `axes`, all of one shape.
+    /// The result has the index arrays' axes first, then the array's other axes.
+    Gather {
+        /// The axes that are indexed, ascending.
+        axes: Vec<usize>,
+    },
+    /// The transpose of `Gather`: operands are the index arrays, then the values; equal indexes add up.
+    ScatterAdd {
+        /// The axes of the result that are indexed, ascending.
+        axes: Vec<usize>,
+    },
+    /// A new leading axis: element `i` is the operand with the index variable at `i`.
+    Build(VarId),
+    /// A run-time check that passes its first operand on.
+    Check(CheckKind),
+    /// The gradient of the first operand, a scalar, by the second.
+    Grad,
+    /// A value with an identity of its own, so that two names of one value can be told apart by `Grad`.
+    Mark(u32),
+    /// A value that counts as constant for `Grad`.
+    StopGradient,
+}
+
+/// A node: operator, operands, type, and the index variables it depends on.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// The operator.
+    pub op: Op,
+    /// The operands.
+    pub inputs: Vec<NodeId>,
+    /// The type of the result.
+    pub ty: Type,
+    /// The free index variables, sorted.
+    pub free: Vec<VarId>,
+    /// The expression that made it.
+    pub span: Span,
+}
+
+/// A parameter of a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// A function as a graph.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// The name, for dumps.
+    pub name: String,
+    /// The parameters.
+    pub inputs: Vec<Input>,
+    /// The results.
+    pub outputs: Vec<NodeId>,
+    /// Checks that must hold whether or not a result depends on them, in program order.
+    pub checks: Vec<NodeId>,
+    /// The place that new nodes get.
+    pub span: Span,
+    nodes: Vec<Node>,
+    unique: FxHashMap<(Op, Vec<NodeId>, Type), NodeId>,
+    vars: Vec<Var>,
+    marks: u32,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(name: impl Into<String>) -> Graph {
+        Graph { name: name.into(), ..Graph::default() }
+    }
+
+    /// The node; ids come from this graph.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// The type of a node.
+    pub fn ty(&self, id: NodeId) -> &Type {
+        &self.node(id).ty
+    }
+
+    /// The shape of a node.
+    pub fn shape(&self, id: NodeId) -> &[Size] {
+        &self.node(id).ty.shape
+    }
+
+    /// How many nodes there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// All ids, operands before users.
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
+    /// The index variables.
+    pub fn vars(&self) -> &[Var] {
+        &self.vars
+    }
+
+    /// What is known of an index variable.
+    pub fn var(&self, id: VarId) -> &Var {
+        &self.vars[id.0 as usize]
+    }
+
+    /// A fresh index variable over `0..extent`.
+    pub fn new_var(&mut self, name: impl Into<String>, extent: Size) -> VarId {
+        self.vars.push(Var { name: name.into(), extent });
+        VarId(self.vars.len() as u32 - 1)
+    }
+
+    /// Adds a parameter.
+    pub fn add_input(&mut self, name: impl Into<String>, ty: Type) -> NodeId {
+        self.inputs.push(Input { name: name.into(), ty: ty.clone() });
+        self.add(Op::Input(self.inputs.len() - 1), Vec::new(), ty)
+    }
+
+    /// A copy of the value with an identity of its own.
+    pub fn mark(&mut self, id: NodeId) -> NodeId {
+        self.marks += 1;
+        let ty = self.ty(id).clone();
+        self.add(Op::Mark(self.marks - 1), vec![id], ty)
+    }
+
+    /// How many marks were given out; a graph copied into another one shifts its marks by this.
+    pub fn reserve_marks(&mut self, count: u32) -> u32 {
+        self.marks += count;
+        self.marks - count
+    }
+
+    /// The number of marks given out so far.
+    pub fn mark_count(&self) -> u32 {
+        self.marks
+    }
+
+    /// The node with this operator, operands and type: the existing one, or a new one.
+    pub fn add(&mut self, op: Op, inputs: Vec<NodeId>, ty: Type) -> NodeId {
+        let key = (op, inputs, ty);
+        if let Some(&id) = self.unique.get(&key) {
+            return id;
+        }
+        let mut free: Vec<VarId> = key.1.iter().flat_map(|&input| self.node(input).free.iter().copied()).collect();
+        match &key.0 {
+            Op::Var(var) => free.push(*var),
+            Op::Build(var) => free.retain(|other| other != var),
+            _ => {}
+        }
+        free.sort_unstable();
+        free.dedup();
+        let id = NodeId(self.nodes.len() as u32);
+        let (op, inputs, ty) = key.clone();
+        self.nodes.push(Node { op, inputs, ty, free, span: self.span });
+        self.unique.insert(key, id);
+        id
+    }
+
+    /// Whether the value changes with the index variable.
+    pub fn depends_on(&self, id: NodeId, var: VarId) -> bool {
+        self.node(id).free.binary_search(&var).is_ok()
+    }
+
+    /// The roots that must be computed: checks, then outputs.
+    pub fn roots(&self) -> Vec<NodeId> {
+        self.checks.iter().chain(&self.outputs).copied().collect()
+    }
+}

@@ -1,0 +1,168 @@
+//! Copying graphs: the frame of every pass.
+//!
+//! In: a graph, roots, and what to do differently at some nodes. Out: a new graph with what the roots need.
+//! Always holds: a node is visited once, after its operands, without recursion.
+
+use super::{Constant, Graph, NodeId, Op, SizeVar, VarId};
+use crate::graph::{Size, Type};
+
+/// The nodes that the roots need, operands first.
+pub fn reachable(graph: &Graph, roots: &[NodeId]) -> Vec<NodeId> {
+    let mut seen = vec![false; graph.len()];
+    for root in roots {
+        seen[root.0 as usize] = true;
+    }
+    for id in graph.ids().rev() {
+        if seen[id.0 as usize] {
+            for input in &graph.node(id).inputs {
+                seen[input.0 as usize] = true;
+            }
+        }
+    }
+    graph.ids().filter(|id| seen[id.0 as usize]).collect()
+}
+
+/// Copies nodes of one graph into another, remembering where each went.
+pub struct Copier<'a> {
+    source: &'a Graph,
+    map: Vec<Option<NodeId>>,
+    vars: Vec<Option<VarId>>,
+    marks: u32,
+    sizes: Box<dyn Fn(&SizeVar) -> Option<Size> + 'a>,
+}
+
+impl<'a> Copier<'a> {
+    /// A copier that keeps sizes and marks as they are.
+    pub fn new(source: &'a Graph) -> Copier<'a> {
+        let (nodes, vars) = (source.len(), source.vars().len());
+        Copier { source, map: vec![None; nodes], vars: vec![None; vars], marks: 0, sizes: Box::new(|_| None) }
+    }
+
+    /// A copier for inlining: size variables are replaced, marks made fresh in `target`.
+    pub fn inlining(
+        source: &'a Graph,
+        target: &mut Graph,
+        sizes: impl Fn(&SizeVar) -> Option<Size> + 'a,
+    ) -> Copier<'a> {
+        let mut copier = Copier::new(source);
+        copier.marks = target.reserve_marks(source.mark_count());
+        copier.sizes = Box::new(sizes);
+        copier
+    }
+
+    /// Where a node of the source went.
+    pub fn get(&self, id: NodeId) -> Option<NodeId> {
+        self.map[id.0 as usize]
+    }
+
+    /// Says where a node goes.
+    pub fn set(&mut self, id: NodeId, to: NodeId) {
+        self.map[id.0 as usize] = Some(to);
+    }
+
+    /// The counterpart of an index variable, made when first met.
+    pub fn var(&mut self, target: &mut Graph, var: VarId) -> VarId {
+        if let Some(known) = self.vars[var.0 as usize] {
+            return known;
+        }
+        let info = self.source.var(var);
+        let fresh = target.new_var(info.name.clone(), info.extent.substitute(&*self.sizes));
+        self.vars[var.0 as usize] = Some(fresh);
+        fresh
+    }
+
+    /// The type with sizes replaced.
+    pub fn ty(&self, ty: &Type) -> Type {
+        Type { dtype: ty.dtype, shape: ty.shape.iter().map(|size| size.substitute(&*self.sizes)).collect() }
+    }
+
+    /// The operands' counterparts; all have been copied before.
+    pub fn inputs(&self, id: NodeId) -> Vec<NodeId> {
+        self.source.node(id).inputs.iter().filter_map(|input| self.get(*input)).collect()
+    }
+
+    /// The operator as it stands in the target.
+    pub fn op(&mut self, target: &mut Graph, op: &Op) -> Op {
+        let sizes = |starts: &[Size]| starts.iter().map(|size| size.substitute(&*self.sizes)).collect();
+        match op {
+            Op::Var(var) => Op::Var(self.var(target, *var)),
+            Op::Build(var) => Op::Build(self.var(target, *var)),
+            Op::Mark(mark) => Op::Mark(mark + self.marks),
+            Op::Size(size) => {
+                let size = size.substitute(&*self.sizes);
+                size.as_const().map_or(Op::Size(size), |value| Op::Const(Constant::Int(value)))
+            }
+            Op::Slice { starts, steps } => Op::Slice { starts: sizes(starts), steps: steps.clone() },
+            Op::Place { starts, steps } => Op::Place { starts: sizes(starts), steps: steps.clone() },
+            other => other.clone(),
+        }
+    }
+
+    /// Copies one node whose operands have been copied.
+    pub fn copy(&mut self, target: &mut Graph, id: NodeId) -> NodeId {
+        if let Some(done) = self.get(id) {
+            return done;
+        }
+        let node = self.source.node(id);
+        let (op, inputs, ty) = (self.op(target, &node.op), self.inputs(id), self.ty(&node.ty));
+        target.span = node.span;
+        let copied = target.add(op, inputs, ty);
+        self.set(id, copied);
+        copied
+    }
+
+    /// Copies everything that `roots` need, each node as `rule` says.
+    pub fn copy_all(
+        &mut self,
+        target: &mut Graph,
+        roots: &[NodeId],
+        mut rule: impl FnMut(&mut Self, &mut Graph, NodeId) -> NodeId,
+    ) {
+        for id in reachable(self.source, roots) {
+            if self.get(id).is_none() {
+                target.span = self.source.node(id).span;
+                let copied = rule(self, target, id);
+                self.set(id, copied);
+            }
+        }
+    }
+}
+
+impl Graph {
+    /// An empty graph with the same name, parameters, index variables and marks: a pass fills it.
+    /// Index variables keep their ids.
+    pub fn successor(&self) -> Graph {
+        let mut next = Graph::new(self.name.clone());
+        for input in &self.inputs {
+            next.add_input(input.name.clone(), input.ty.clone());
+        }
+        for var in self.vars() {
+            next.new_var(var.name.clone(), var.extent.clone());
+        }
+        next.reserve_marks(self.mark_count());
+        next
+    }
+
+    /// Rewrites the graph node by node into a successor. `rule` gets the map so far and the node's id.
+    #[must_use]
+    pub fn rewrite(&self, rule: impl FnMut(&mut Copier<'_>, &mut Graph, NodeId) -> NodeId) -> Graph {
+        let mut next = self.successor();
+        let mut copier = Copier::new(self);
+        copier.keep_vars();
+        copier.copy_all(&mut next, &self.roots(), rule);
+        let moved = |ids: &[NodeId]| ids.iter().filter_map(|id| copier.get(*id)).collect();
+        let (outputs, checks) = (moved(&self.outputs), moved(&self.checks));
+        next.outputs = outputs;
+        next.checks = checks;
+        next
+    }
+}
+
+impl Copier<'_> {
+    /// Index variables keep their ids: the target is a successor of the source.
+    pub fn keep_vars(&mut self) {
+        for (position, var) in self.vars.iter_mut().enumerate() {
+            *var = Some(VarId(position as u32));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Array files: what `load`, `save` and `--input` read and write.
+//!
+//! In: a path whose extension says the format. Out: [`Loaded`] arrays, or a file that is complete or not there at all.
+//! Always holds: no file, however damaged, makes reading panic or take memory out of proportion to its size.
+
+mod atomic;
+mod csv;
+mod error;
+mod npy;
+mod npz;
+
+pub use error::{FileError, FileErrorKind};
+
+use crate::runtime::array::Array;
+use std::path::Path;
+
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Loaded {
+    /// One array: `.npy`, and `.csv` without a header.
+    Array(Array),
+    /// Named arrays in the order of the file: `.npz`, and the columns of a `.csv` with a header.
+    Record(Vec<(String, Array)>),
+}
+
+/// The formats, by extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Npy,
+    Npz,
+    Csv,
+}
+
+impl Format {
+    const ALL: [(&'static str, Format); 3] = [("npy", Format::Npy), ("npz", Format::Npz), ("csv", Format::Csv)];
+
+    fn of(path: &Path) -> Result<Format, FileError> {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let known = Format::ALL.iter().find(|(name, _)| Some(*name) == extension.as_deref());
+        known.map(|(_, format)| *format).ok_or_else(|| error::unknown_extension(extension.as_deref()))
+    }
+}
+
+/// Reads the arrays of a file.
+///
+/// # Errors
+/// If there is no such file, it cannot be read, or it does not hold what its extension promises.
+pub fn load(path: &Path) -> Result<Loaded, FileError> {
+    let read = || match Format::of(path)? {
+        Format::Npy => npy::load(path).map(Loaded::Array),
+        Format::Npz => npz::load(path).map(Loaded::Record),
+        Format::Csv => csv::load(path),
+    };
+    read().map_err(|e| e.when("read", path))
+}
+
+/// Writes one array. In an `.npz` it gets NumPy's name for an array without one, `arr_0`.
+///
+/// # Errors
+/// If the format cannot hold the array, or the file cannot be written; then the path is as it was.
+pub fn save_array(path: &Path, array: &Array) -> Result<(), FileError> {
+    let write = || match Format::of(path)? {
+        Format::Npy => npy::save(path, array),
+        Format::Npz => npz::save(path, &[("arr_0".to_string(), array)]),
+        Format::Csv => csv::save_array(path, array),
+    };
+    write().map_err(|e| e.when("write", path))
+}
+
+/// Writes named arrays. An `.npy` holds one, without its name; a `.csv` holds columns of equal length.
+///
+/// # Errors
+/// If the format cannot hold the arrays, or the file cannot be written; then the path is as it was.
+pub fn save_record(path: &Path, fields: &[(String, &Array)]) -> Result<(), FileError> {
+    let write = || {
+        error::check_fields(fields)?;
+        match (Format::of(path)?, fields) {
+            (Format::Npy, [(_, array)]) => npy::save(path, array),
+            (Format::Npy, _) => Err(error::one_array_only(fields.len())),
+            (Format::Npz, _) => npz::save(path, fields),
+            (Format::Csv, _) => csv::save_record(path, fields),
+        }
+    };
+    write().map_err(|e| e.when("write", path))
+}
+
+/// Opens a file for reading, and says how many bytes it has.
+fn open(path: &Path) -> Result<(std::fs::File, u64), FileError> {
+    let file = std::fs::File::open(path).map_err(|e| error::not_opened(path, &e))?;
+    let metadata = file.metadata().map_err(|e| FileError::unreadable(e.to_string()))?;
+    if metadata.is_dir() {
+        return Err(FileError::unreadable("it is a directory, not a file"));
+    }
+    if !metadata.is_file() {
+        return Err(FileError::unreadable("it is not an ordinary file").help("write the data to a file first"));
+    }
+    if metadata.len() == 0 {
+        return Err(FileError::format("the file is empty"));
+    }
+    Ok((file, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::diagnostic::codes;
+    use crate::syntax::span::{FileId, Span};
+    use ndarray::arr1;
+
+    #[test]
+    fn the_extension_says_the_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let array = Array::from(arr1(&[1.0, 2.0]));
+        for name in ["a.npy", "A.NPY"] {
+            save_array(&folder.path().join(name), &array).unwrap();
+            assert_eq!(load(&folder.path().join(name)).unwrap(), Loaded::Array(array.clone()));
+        }
+        let npz = folder.path().join("a.npz");
+        save_array(&npz, &array).unwrap();
+        assert_eq!(load(&npz).unwrap(), Loaded::Record(vec![("arr_0".to_string(), array.clone())]));
+        let csv = folder.path().join("a.csv");
+        save_record(&csv, &[("x".to_string(), &array)]).unwrap();
+        assert_eq!(load(&csv).unwrap(), Loaded::Record(vec![("x".to_string(), array.clone())]));
+        for name in ["a.xlsx", "a"] {
+            let error = save_array(Path::new(name), &array).unwrap_err();
+            assert_eq!(error.kind, FileErrorKind::UnknownExtension);
+            assert!(error.message.starts_with(&format!("cannot write `{name}`: ")), "{error}");
+            assert_eq!(load(Path::new(name)).unwrap_err().kind, FileErrorKind::UnknownExtension);
+        }
+    }
+
+    #[test]
+    fn missing_empty_and_strange_files_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("weights.npy"), "").unwrap();
+        std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
+        let missing = load(&folder.path().join("weihgts.npy")).unwrap_err();
+        assert_eq!(missing.kind, FileErrorKind::NotFound);
+        assert!(missing.help.unwrap().ends_with("weights.npy`"));
+        let no_folder = load(&folder.path().join("data").join("x.npy")).unwrap_err();
+        assert!(no_folder.help.unwrap().starts_with("there is no folder"));
+        let empty = load(&folder.path().join("weights.npy")).unwrap_err();
+        assert_eq!(empty.kind, FileErrorKind::Format);
+        assert!(empty.message.ends_with("the file is empty"));
+        let directory = load(&folder.path().join("folder.csv")).unwrap_err();
+        assert_eq!(directory.kind, FileErrorKind::Unreadable);
+        assert!(directory.message.ends_with("it is a directory, not a file"));
+    }
+
+    #[test]
+    fn records_that_do_not_fit_are_refused() {
+        let (folder, array) = (tempfile::tempdir().unwrap(), Array::from(1.0));
+        let (a, b) = (("a".to_string(), &array), ("b".to_string(), &array));
+        let refused = |name: &str, fields: &[(String, &Array)]| {
+            let error = save_record(&folder.path().join(name), fields).unwrap_err();
+            assert_eq!(error.kind, FileErrorKind::Unsuitable);
+            error.message
+        };
+        assert!(refused("x.npz", &[]).ends_with("there is nothing to save"));
+        assert!(refused("x.npz", &[a.clone(), a.clone()]).ends_with("two arrays have the name `a`"));
+        assert!(refused("x.npy", &[a.clone(), b]).ends_with("an `.npy` holds one array, not 2"));
+        assert!(refused("x.csv", &[a]).contains("array `a`: a `.csv` holds columns"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn errors_become_diagnostics_with_a_code_and_the_place() {
+        let span = Span::new(FileId(0), 3, 9);
+        let missing = load(Path::new("no_such_file.npy")).unwrap_err().diagnostic(Some(span));
+        assert_eq!((missing.code, missing.labels[0].span), (codes::FILE, span));
+        assert_eq!(missing.message, "cannot read `no_such_file.npy`: there is no such file");
+        let damaged = FileError::format("it is damaged").help("mend it").diagnostic(None);
+        assert_eq!((damaged.code, damaged.help.as_deref()), (codes::FILE_FORMAT, Some("mend it")));
+        assert!(damaged.labels.is_empty());
+    }
+}

@@ -1,0 +1,33 @@
+//! Microtome: a small array language, compiled to native code, with per-example gradients at the cost of an ordinary one.
+//!
+//! The life of a program, and the modules in which it happens:
+//!
+//! | step | module |
+//! |---|---|
+//! | text to tokens to syntax tree | [`syntax`] |
+//! | names, types and sizes checked; the array graph built | [`check`] |
+//! | the array graph and its operators | [`graph`], [`ops`] |
+//! | slicing per example, gradients, batching, contractions | [`passes`], listed in [`pipeline`] |
+//! | loop nests | [`loops`] |
+//! | machine code | [`codegen`] |
+//! | what the code calls while it runs | [`runtime`] |
+//! | the same graph without cleverness | [`interp`] |
+//! | files | [`io`] |
+//! | the public API | [`Session`], [`Module`], [`Kernel`] |
+
+pub mod check;
+pub mod codegen;
+pub mod diagnostic;
+pub mod graph;
+pub mod interp;
+pub mod io;
+pub mod loops;
+pub mod ops;
+pub mod passes;
+pub mod pipeline;
+pub mod runtime;
+pub mod session;
+pub mod syntax;
+
+pub use runtime::array::{Array, ArrayView, DType};
+pub use session::{Error, InputSource, Kernel, Module, RunOptions, Session, Stage};

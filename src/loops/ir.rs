@@ -1,0 +1,249 @@
+//! The loop-nest IR: what the array graph is lowered to, and what the code generator reads.
+//!
+//! In: the schedule of a graph. Out: a [`Kernel`]: buffers and a list of steps, each a loop nest or a matrix product.
+//! Always holds: steps run in order; every offset that a nest computes lies inside its buffer, except behind a `Check`
+//! that fails first.
+
+use crate::graph::{CheckKind, Constant, Size, SizeVar};
+use crate::ops::{Elementwise, Reduction};
+use crate::runtime::array::DType;
+use crate::syntax::span::Span;
+
+/// A buffer of the kernel, by position.
+pub type BufferId = usize;
+
+/// A value of a nest's body: the instruction at that position.
+pub type Value = usize;
+
+/// A compiled function before code generation.
+#[derive(Clone, Debug, Default)]
+pub struct Kernel {
+    /// The function's name.
+    pub name: String,
+    /// The size variables whose values the caller passes.
+    pub sizes: Vec<SizeVar>,
+    /// Memory that the steps read and write.
+    pub buffers: Vec<Buffer>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What can go wrong while running; `Inst::Check` names one by position.
+    pub faults: Vec<FaultSite>,
+}
+
+/// A contiguous piece of memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffer {
+    /// The type of an element.
+    pub dtype: DType,
+    /// How many elements.
+    pub elements: Size,
+    /// Whose memory it is.
+    pub role: Role,
+}
+
+/// Whose memory a buffer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The caller's argument of that position; only read.
+    Input(usize),
+    /// The result of that position.
+    Output(usize),
+    /// The kernel's own, from the arena.
+    Scratch,
+}
+
+/// A run-time error that may happen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaultSite {
+    /// What is checked.
+    pub kind: CheckKind,
+    /// The expression.
+    pub span: Span,
+}
+
+/// One step of a kernel.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A loop nest.
+    Nest(Nest),
+    /// A matrix product.
+    Product(Product),
+}
+
+/// A perfect nest of loops with one body.
+#[derive(Clone, Debug)]
+pub struct Nest {
+    /// Extents, outermost first; loop `k` counts `0..loops[k]`. May be empty: the body runs once.
+    pub loops: Vec<Size>,
+    /// The outermost loop's iterations write disjoint memory and may run on several threads.
+    pub parallel: bool,
+    /// Instructions in order; each is a value.
+    pub body: Vec<Inst>,
+    /// What happens to the result of an iteration.
+    pub sink: Sink,
+}
+
+/// `constant + Σ factor · loop + Σ factor · value`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Affine {
+    /// The constant part.
+    pub constant: Size,
+    /// (loop, factor), loops ascending, factors not zero.
+    pub loops: Vec<(usize, Size)>,
+    /// (value of the body, factor): indexes that are read from data.
+    pub values: Vec<(Value, Size)>,
+}
+
+/// An instruction of a body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inst {
+    /// A constant.
+    Const(Constant, DType),
+    /// An integer: a size, or where the loops stand.
+    Index(Affine),
+    /// The element of a buffer at an offset, counted in elements.
+    Load(BufferId, Affine),
+    /// An elementwise operator.
+    Map(&'static Elementwise, Vec<Value>),
+    /// Conversion to a dtype.
+    Cast(Value, DType),
+    /// A check: ends the kernel with the fault if it does not hold. The value is the first operand; an index is
+    /// counted from the front.
+    Check {
+        /// Which of `Kernel::faults`.
+        fault: usize,
+        /// Operands as `CheckKind` says.
+        args: Vec<Value>,
+    },
+}
+
+/// What a nest does with its value.
+#[derive(Clone, Debug)]
+pub enum Sink {
+    /// Writes it.
+    Store {
+        /// What.
+        value: Value,
+        /// Where to.
+        buffer: BufferId,
+        /// At which element.
+        offset: Affine,
+    },
+    /// Reduces over the innermost loops and writes the result once per point of the others.
+    Reduce {
+        /// How.
+        kind: &'static Reduction,
+        /// How many of the innermost loops are reduced over.
+        loops: usize,
+        /// What.
+        value: Value,
+        /// For positional reductions the position of the element, an integer value.
+        position: Option<Value>,
+        /// Where to.
+        buffer: BufferId,
+        /// At which element: does not depend on the reduced loops.
+        offset: Affine,
+    },
+    /// `buffer[offset] = kind(buffer[offset], value)`, in the order of the iterations.
+    Accumulate {
+        /// How.
+        kind: &'static Reduction,
+        /// What.
+        value: Value,
+        /// Where to.
+        buffer: BufferId,
+        /// At which element.
+        offset: Affine,
+    },
+}
+
+/// `c[b,m,n] = Σ_k a[b,m,k] · b[b,k,n]`.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// `f32` or `f64`.
+    pub dtype: DType,
+    /// How many products.
+    pub batch: Size,
+    /// Rows of the result.
+    pub m: Size,
+    /// Columns of the result.
+    pub n: Size,
+    /// The length that is summed over.
+    pub k: Size,
+    /// The left operand; its column axis is `k`.
+    pub a: Matrix,
+    /// The right operand; its row axis is `k`.
+    pub b: Matrix,
+    /// The result; overwritten.
+    pub c: Matrix,
+}
+
+/// Where a matrix lies. Distances are in elements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Matrix {
+    /// The memory.
+    pub buffer: BufferId,
+    /// The first element.
+    pub offset: Size,
+    /// From one matrix of the batch to the next.
+    pub batch: Size,
+    /// From one row to the next.
+    pub row: Size,
+    /// From one column to the next.
+    pub column: Size,
+}
+
+impl Affine {
+    /// A constant.
+    pub fn constant(size: Size) -> Affine {
+        Affine { constant: size, ..Affine::default() }
+    }
+
+    /// One loop's counter.
+    pub fn of_loop(index: usize) -> Affine {
+        Affine { loops: vec![(index, Size::one())], ..Affine::default() }
+    }
+
+    /// One value of the body.
+    pub fn of_value(value: Value) -> Affine {
+        Affine { values: vec![(value, Size::one())], ..Affine::default() }
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn plus(&self, other: &Affine) -> Affine {
+        fn merge(a: &[(usize, Size)], b: &[(usize, Size)]) -> Vec<(usize, Size)> {
+            let mut sum: std::collections::BTreeMap<usize, Size> = std::collections::BTreeMap::new();
+            for (key, factor) in a.iter().chain(b) {
+                let entry = sum.entry(*key).or_default();
+                *entry = entry.plus(factor);
+            }
+            sum.into_iter().filter(|(_, factor)| factor.as_const() != Some(0)).collect()
+        }
+        Affine {
+            constant: self.constant.plus(&other.constant),
+            loops: merge(&self.loops, &other.loops),
+            values: merge(&self.values, &other.values),
+        }
+    }
+
+    /// The product with a size.
+    #[must_use]
+    pub fn times(&self, factor: &Size) -> Affine {
+        if factor.as_const() == Some(0) {
+            return Affine::default();
+        }
+        let scale = |parts: &[(usize, Size)]| parts.iter().map(|(key, f)| (*key, f.times(factor))).collect();
+        Affine { constant: self.constant.times(factor), loops: scale(&self.loops), values: scale(&self.values) }
+    }
+
+    /// The factor of a loop; zero if it does not occur.
+    pub fn factor(&self, index: usize) -> Size {
+        self.loops.iter().find(|(l, _)| *l == index).map_or_else(Size::default, |(_, factor)| factor.clone())
+    }
+
+    /// The value, if it depends on no loop and no data.
+    pub fn as_size(&self) -> Option<&Size> {
+        (self.loops.is_empty() && self.values.is_empty()).then_some(&self.constant)
+    }
+}

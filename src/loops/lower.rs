@@ -1,0 +1,543 @@
+//! Lowering: stored nodes become steps, and everything between them becomes the bodies of their loops.
+//!
+//! In: a graph after all passes. Out: a [`Kernel`].
+//! Always holds: a step comes after the steps whose results it reads, and checks come in program order, before results.
+
+use super::ir::{Affine, Buffer, BufferId, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Sink, Step, Value};
+use super::schedule::{self, is_relabelling};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{Constant, Graph, NodeId, Op, Size, reachable};
+use crate::ops::Reduction;
+use crate::ops::reduction::SUM;
+use crate::runtime::array::DType;
+use rustc_hash::FxHashMap;
+
+/// Lowers a graph.
+pub fn lower(graph: &Graph) -> Result<Kernel> {
+    let stored = schedule::stored(graph);
+    let mut lowering = Lowering { graph, kernel: Kernel::default(), stored, buffers: FxHashMap::default(), done: vec![false; graph.len()] };
+    lowering.kernel.name.clone_from(&graph.name);
+    lowering.kernel.sizes = size_variables(graph);
+    lowering.run()?;
+    Ok(lowering.kernel)
+}
+
+/// Every size variable that the graph mentions, sorted.
+fn size_variables(graph: &Graph) -> Vec<crate::graph::SizeVar> {
+    let mut all = Vec::new();
+    for id in reachable(graph, &graph.roots()) {
+        let node = graph.node(id);
+        node.ty.shape.iter().for_each(|size| all.extend(size.vars()));
+        match &node.op {
+            Op::Size(size) => all.extend(size.vars()),
+            Op::Slice { starts, .. } | Op::Place { starts, .. } => starts.iter().for_each(|size| all.extend(size.vars())),
+            _ => {}
+        }
+    }
+    for input in &graph.inputs {
+        input.ty.shape.iter().for_each(|size| all.extend(size.vars()));
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+struct Lowering<'g> {
+    graph: &'g Graph,
+    kernel: Kernel,
+    stored: Vec<bool>,
+    buffers: FxHashMap<NodeId, BufferId>,
+    done: Vec<bool>,
+}
+
+/// The body of one nest while it grows.
+#[derive(Default)]
+struct Body {
+    insts: Vec<Inst>,
+    memo: FxHashMap<(NodeId, Vec<Affine>), Value>,
+}
+
+impl Body {
+    fn push(&mut self, inst: Inst) -> Value {
+        if let Some(known) = self.insts.iter().position(|other| *other == inst) {
+            return known;
+        }
+        self.insts.push(inst);
+        self.insts.len() - 1
+    }
+}
+
+/// Row-major distances between elements of the axes of a shape.
+fn row_major(shape: &[Size]) -> Vec<Size> {
+    let mut strides = vec![Size::one(); shape.len()];
+    for axis in (0..shape.len().saturating_sub(1)).rev() {
+        strides[axis] = strides[axis + 1].times(&shape[axis + 1]);
+    }
+    strides
+}
+
+fn flatten(index: &[Affine], strides: &[Size]) -> Affine {
+    index.iter().zip(strides).fold(Affine::default(), |sum, (part, stride)| sum.plus(&part.times(stride)))
+}
+
+impl Lowering<'_> {
+    fn run(&mut self) -> Result<()> {
+        let inputs: Vec<(usize, DType, Size)> =
+            self.graph.inputs.iter().enumerate().map(|(k, input)| (k, input.ty.dtype, input.ty.elements())).collect();
+        for (k, dtype, elements) in inputs {
+            self.kernel.buffers.push(Buffer { dtype, elements, role: Role::Input(k) });
+        }
+        for id in reachable(self.graph, &self.graph.roots()) {
+            if let Op::Input(k) = self.graph.node(id).op {
+                self.buffers.insert(id, k);
+                self.done[id.0 as usize] = true;
+            }
+        }
+        let mut copies = Vec::new();
+        for (k, &output) in self.graph.outputs.iter().enumerate() {
+            let role = Role::Output(k);
+            let buffer = self.new_buffer(output, role);
+            let taken = self.buffers.contains_key(&output) || !self.stored[output.0 as usize];
+            if taken {
+                copies.push((output, buffer));
+            } else {
+                self.buffers.insert(output, buffer);
+            }
+        }
+        for root in self.graph.roots() {
+            for id in reachable(self.graph, &[root]) {
+                if self.stored[id.0 as usize] && !self.done[id.0 as usize] {
+                    self.done[id.0 as usize] = true;
+                    self.emit(id)?;
+                }
+            }
+        }
+        for (output, buffer) in copies {
+            let mut body = Body::default();
+            let index = self.own_index(output);
+            let value = self.value(&mut body, output, &index)?;
+            self.store_nest(output, body, value, buffer, &index);
+        }
+        Ok(())
+    }
+
+    fn new_buffer(&mut self, id: NodeId, role: Role) -> BufferId {
+        let ty = self.graph.ty(id);
+        self.kernel.buffers.push(Buffer { dtype: ty.dtype, elements: ty.elements(), role });
+        self.kernel.buffers.len() - 1
+    }
+
+    /// The buffer that a stored node is written to.
+    fn target(&mut self, id: NodeId) -> BufferId {
+        if let Some(&known) = self.buffers.get(&id) {
+            return known;
+        }
+        let buffer = self.new_buffer(id, Role::Scratch);
+        self.buffers.insert(id, buffer);
+        buffer
+    }
+
+    /// One loop per axis.
+    fn own_index(&self, id: NodeId) -> Vec<Affine> {
+        (0..self.graph.ty(id).rank()).map(Affine::of_loop).collect()
+    }
+
+    /// The steps that compute a stored node.
+    fn emit(&mut self, id: NodeId) -> Result<()> {
+        let node = self.graph.node(id).clone();
+        match &node.op {
+            Op::Reduce { kind, axes } => self.emit_reduce(id, kind, axes),
+            Op::Contract { operands, .. } => self.emit_product(id, operands.first().map_or(2, Vec::len) == 3),
+            Op::ScatterAdd { axes } => self.emit_scatter(id, axes),
+            Op::Place { starts, steps } => {
+                self.emit_zeros(id)?;
+                let index = self.own_index(node.inputs[0]);
+                let at: Vec<Affine> = index
+                    .iter()
+                    .zip(starts.iter().zip(steps))
+                    .map(|(ix, (start, step))| ix.times(&Size::from(*step)).plus(&Affine::constant(start.clone())))
+                    .collect();
+                self.emit_part(id, node.inputs[0], &index, &at)
+            }
+            Op::Concat { axis } => {
+                let mut offset = Size::from(0);
+                for &part in &node.inputs {
+                    let index = self.own_index(part);
+                    let mut at = index.clone();
+                    at[*axis] = at[*axis].plus(&Affine::constant(offset.clone()));
+                    offset = offset.plus(&self.graph.shape(part)[*axis]);
+                    self.emit_part(id, part, &index, &at)?;
+                }
+                Ok(())
+            }
+            Op::Build(_) | Op::Var(_) | Op::Grad => Err(Diagnostic::error(
+                codes::BUG,
+                node.span,
+                "this comprehension could not be turned into whole-array operations",
+            )),
+            _ => {
+                let mut body = Body::default();
+                let index = self.own_index(id);
+                let value = self.compute(&mut body, id, &index)?;
+                let buffer = self.target(id);
+                self.store_nest(id, body, value, buffer, &index);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes `part` into the buffer of `id`, its element `index` to `at`.
+    fn emit_part(&mut self, id: NodeId, part: NodeId, index: &[Affine], at: &[Affine]) -> Result<()> {
+        let mut body = Body::default();
+        let value = self.value(&mut body, part, index)?;
+        let buffer = self.target(id);
+        let offset = flatten(at, &row_major(self.graph.shape(id)));
+        let loops = self.graph.shape(part).to_vec();
+        self.push_nest(Nest { parallel: true, loops, body: body.insts, sink: Sink::Store { value, buffer, offset } });
+        Ok(())
+    }
+
+    fn store_nest(&mut self, id: NodeId, body: Body, value: Value, buffer: BufferId, index: &[Affine]) {
+        let shape = self.graph.shape(id).to_vec();
+        let offset = flatten(index, &row_major(&shape));
+        self.push_nest(Nest { loops: shape, parallel: true, body: body.insts, sink: Sink::Store { value, buffer, offset } });
+    }
+
+    fn push_nest(&mut self, nest: Nest) {
+        self.kernel.steps.push(Step::Nest(super::collapse::collapse(nest)));
+    }
+
+    fn emit_zeros(&mut self, id: NodeId) -> Result<()> {
+        self.emit_fill(id, 0.0)
+    }
+
+    /// Fills the buffer of a node with one value.
+    fn emit_fill(&mut self, id: NodeId, value: f64) -> Result<()> {
+        let mut body = Body::default();
+        let dtype = self.graph.ty(id).dtype;
+        let constant = match dtype {
+            DType::I64 => Constant::Int(value as i64),
+            DType::Bool => Constant::Bool(value != 0.0),
+            DType::F32 | DType::F64 => Constant::float(value),
+        };
+        let value = body.push(Inst::Const(constant, dtype));
+        let (buffer, index) = (self.target(id), self.own_index(id));
+        self.store_nest(id, body, value, buffer, &index);
+        Ok(())
+    }
+
+    /// A reduction: in registers when the innermost axis goes, else row by row into memory.
+    fn emit_reduce(&mut self, id: NodeId, kind: &'static Reduction, axes: &[usize]) -> Result<()> {
+        let x = self.graph.node(id).inputs[0];
+        let shape = self.graph.shape(x).to_vec();
+        let space: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
+        let last_kept = space.last().is_some_and(|&axis| axis + 1 == shape.len());
+        if last_kept && !kind.positional && !axes.is_empty() {
+            return self.emit_row_reduce(id, kind, axes, &space);
+        }
+        let order: Vec<usize> = space.iter().chain(axes).copied().collect();
+        let mut index = vec![Affine::default(); shape.len()];
+        for (position, &axis) in order.iter().enumerate() {
+            index[axis] = Affine::of_loop(position);
+        }
+        let mut body = Body::default();
+        let value = self.value(&mut body, x, &index)?;
+        let position = if kind.positional {
+            let reduced: Vec<Affine> = axes.iter().map(|&axis| index[axis].clone()).collect();
+            let sizes: Vec<Size> = axes.iter().map(|&axis| shape[axis].clone()).collect();
+            Some(body.push(Inst::Index(flatten(&reduced, &row_major(&sizes)))))
+        } else {
+            None
+        };
+        let kept: Vec<Affine> = (0..space.len()).map(Affine::of_loop).collect();
+        let offset = flatten(&kept, &row_major(self.graph.shape(id)));
+        let buffer = self.target(id);
+        let sink = Sink::Reduce { kind, loops: axes.len(), value, position, buffer, offset };
+        let loops = order.iter().map(|&axis| shape[axis].clone()).collect();
+        self.push_nest(Nest { loops, parallel: !space.is_empty(), body: body.insts, sink });
+        Ok(())
+    }
+
+    /// `for outer, for reduced, for last: out[outer, last] ∘= x`: the innermost loop runs along memory.
+    fn emit_row_reduce(&mut self, id: NodeId, kind: &'static Reduction, axes: &[usize], space: &[usize]) -> Result<()> {
+        self.emit_fill(id, identity(kind, self.graph.ty(id).dtype))?;
+        let x = self.graph.node(id).inputs[0];
+        let shape = self.graph.shape(x).to_vec();
+        let (outer, last) = space.split_at(space.len() - 1);
+        let order: Vec<usize> = outer.iter().chain(axes).chain(last).copied().collect();
+        let mut index = vec![Affine::default(); shape.len()];
+        for (position, &axis) in order.iter().enumerate() {
+            index[axis] = Affine::of_loop(position);
+        }
+        let mut body = Body::default();
+        let value = self.value(&mut body, x, &index)?;
+        let kept: Vec<Affine> = space.iter().map(|&axis| index[axis].clone()).collect();
+        let offset = flatten(&kept, &row_major(self.graph.shape(id)));
+        let buffer = self.target(id);
+        let sink = Sink::Accumulate { kind, value, buffer, offset };
+        let loops = order.iter().map(|&axis| shape[axis].clone()).collect();
+        self.push_nest(Nest { loops, parallel: !outer.is_empty(), body: body.insts, sink });
+        Ok(())
+    }
+
+    fn emit_scatter(&mut self, id: NodeId, axes: &[usize]) -> Result<()> {
+        self.emit_zeros(id)?;
+        let inputs = self.graph.node(id).inputs.clone();
+        let (indexes, values) = inputs.split_at(inputs.len() - 1);
+        let values = values[0];
+        let index = self.own_index(values);
+        let leading = self.graph.ty(indexes[0]).rank();
+        let mut body = Body::default();
+        let value = self.value(&mut body, values, &index)?;
+        let mut at: Vec<Affine> = Vec::new();
+        let (mut picked, mut rest) = (indexes.iter(), index[leading..].iter());
+        for axis in 0..self.graph.ty(id).rank() {
+            if axes.contains(&axis) {
+                if let Some(&indexed) = picked.next() {
+                    at.push(self.affine(&mut body, indexed, &index[..leading])?);
+                }
+            } else if let Some(kept) = rest.next() {
+                at.push(kept.clone());
+            }
+        }
+        let offset = flatten(&at, &row_major(self.graph.shape(id)));
+        let buffer = self.target(id);
+        let loops = self.graph.shape(values).to_vec();
+        let sink = Sink::Accumulate { kind: &SUM, value, buffer, offset };
+        self.push_nest(Nest { loops, parallel: false, body: body.insts, sink });
+        Ok(())
+    }
+
+    fn emit_product(&mut self, id: NodeId, batched: bool) -> Result<()> {
+        let node = self.graph.node(id).clone();
+        let c = self.target(id);
+        let own = self.graph.shape(id).to_vec();
+        let (left, right) = (self.view(node.inputs[0])?, self.view(node.inputs[1])?);
+        let result = View { buffer: c, offset: Size::from(0), strides: row_major(&own) };
+        let k = self.graph.shape(node.inputs[0]).last().cloned().unwrap_or_else(Size::one);
+        let at = usize::from(batched);
+        let batch = if batched { own[0].clone() } else { Size::one() };
+        self.kernel.steps.push(Step::Product(Product {
+            dtype: node.ty.dtype,
+            batch,
+            m: own[at].clone(),
+            n: own[at + 1].clone(),
+            k,
+            a: left.matrix(batched),
+            b: right.matrix(batched),
+            c: result.matrix(batched),
+        }));
+        Ok(())
+    }
+
+    /// A node as strided memory.
+    fn view(&mut self, id: NodeId) -> Result<View> {
+        if self.stored[id.0 as usize] {
+            let buffer = self.target(id);
+            return Ok(View { buffer, offset: Size::from(0), strides: row_major(self.graph.shape(id)) });
+        }
+        let node = self.graph.node(id).clone();
+        let inner = node.inputs.first().copied();
+        match (&node.op, inner) {
+            (Op::Transpose { perm }, Some(inner)) => {
+                let view = self.view(inner)?;
+                Ok(View { strides: perm.iter().map(|&axis| view.strides[axis].clone()).collect(), ..view })
+            }
+            (Op::Slice { starts, steps }, Some(inner)) => {
+                let mut view = self.view(inner)?;
+                for axis in 0..starts.len() {
+                    view.offset = view.offset.plus(&starts[axis].times(&view.strides[axis]));
+                    view.strides[axis] = view.strides[axis].times(&Size::from(steps[axis]));
+                }
+                Ok(view)
+            }
+            (Op::Reshape, Some(inner)) if self.stored[inner.0 as usize] => {
+                let view = self.view(inner)?;
+                Ok(View { strides: row_major(&node.ty.shape), ..view })
+            }
+            _ => Err(Diagnostic::error(codes::BUG, node.span, "an operand of a matrix product is not in memory")),
+        }
+    }
+
+    /// The value of a node at an index: loaded if it is stored, else computed here.
+    fn value(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Value> {
+        if self.stored[id.0 as usize] {
+            let buffer = self.target(id);
+            let offset = flatten(index, &row_major(self.graph.shape(id)));
+            return Ok(body.push(Inst::Load(buffer, offset)));
+        }
+        let key = (id, index.to_vec());
+        if let Some(&known) = body.memo.get(&key) {
+            return Ok(known);
+        }
+        let value = stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, || self.compute(body, id, index))?;
+        body.memo.insert(key, value);
+        Ok(value)
+    }
+
+    /// The value of a node at an index, computed from its operands.
+    fn compute(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Value> {
+        let node = self.graph.node(id).clone();
+        Ok(match &node.op {
+            Op::Const(constant) => body.push(Inst::Const(*constant, node.ty.dtype)),
+            Op::Size(_) | Op::Iota => {
+                let affine = self.affine(body, id, index)?;
+                body.push(Inst::Index(affine))
+            }
+            Op::Map(op) => {
+                if let Some(affine) = self.integer(body, id, index)? {
+                    return Ok(body.push(Inst::Index(affine)));
+                }
+                let args = node.inputs.iter().map(|&x| self.value(body, x, index)).collect::<Result<Vec<_>>>()?;
+                body.push(Inst::Map(op, args))
+            }
+            Op::Cast => {
+                let inner = self.value(body, node.inputs[0], index)?;
+                body.push(Inst::Cast(inner, node.ty.dtype))
+            }
+            Op::Check(kind) => {
+                let mut args = vec![self.value(body, node.inputs[0], index)?];
+                for &more in &node.inputs[1..] {
+                    args.push(self.value(body, more, &[])?);
+                }
+                self.kernel.faults.push(FaultSite { kind: kind.clone(), span: node.span });
+                body.push(Inst::Check { fault: self.kernel.faults.len() - 1, args })
+            }
+            _ => {
+                let (inner, at) = self.moved(body, id, index)?;
+                self.value(body, inner, &at)?
+            }
+        })
+    }
+
+    /// For an operator that only moves elements: the operand and the index in it.
+    fn moved(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<(NodeId, Vec<Affine>)> {
+        let node = self.graph.node(id).clone();
+        let Some(&x) = node.inputs.first() else {
+            return Err(Diagnostic::error(codes::BUG, node.span, format!("no loop code for {:?}", node.op)));
+        };
+        let at = match &node.op {
+            Op::Broadcast { axes } => axes.iter().map(|&axis| index[axis].clone()).collect(),
+            Op::Transpose { perm } => {
+                let mut at = vec![Affine::default(); perm.len()];
+                for (to, &from) in perm.iter().enumerate() {
+                    at[from] = index[to].clone();
+                }
+                at
+            }
+            Op::Slice { starts, steps } => index
+                .iter()
+                .zip(starts.iter().zip(steps))
+                .map(|(ix, (start, step))| ix.times(&Size::from(*step)).plus(&Affine::constant(start.clone())))
+                .collect(),
+            Op::Reshape => return self.reshaped(id, x, index),
+            Op::Gather { axes } => self.gathered(body, &node.inputs, axes, index)?,
+            other => {
+                return Err(Diagnostic::error(codes::BUG, node.span, format!("no loop code for {other:?}")));
+            }
+        };
+        Ok((x, at))
+    }
+
+    fn gathered(&mut self, body: &mut Body, inputs: &[NodeId], axes: &[usize], index: &[Affine]) -> Result<Vec<Affine>> {
+        let leading = self.graph.ty(inputs[1]).rank();
+        let (mut picked, mut rest) = (inputs[1..].iter(), index[leading..].iter());
+        let mut at = Vec::new();
+        for axis in 0..self.graph.ty(inputs[0]).rank() {
+            if axes.contains(&axis) {
+                if let Some(&indexed) = picked.next() {
+                    at.push(self.affine(body, indexed, &index[..leading])?);
+                }
+            } else if let Some(kept) = rest.next() {
+                at.push(kept.clone());
+            }
+        }
+        Ok(at)
+    }
+
+    /// A reshape: axes of size 1 come and go; anything else reads stored memory in order.
+    fn reshaped(&mut self, id: NodeId, x: NodeId, index: &[Affine]) -> Result<(NodeId, Vec<Affine>)> {
+        let (own, inner) = (self.graph.shape(id).to_vec(), self.graph.shape(x).to_vec());
+        if is_relabelling(self.graph, id) {
+            let mut wide = own.iter().zip(index).filter(|(size, _)| !size.is_one()).map(|(_, ix)| ix.clone());
+            let at = inner.iter().map(|size| if size.is_one() { Affine::default() } else { wide.next().unwrap_or_default() });
+            return Ok((x, at.collect()));
+        }
+        // The operand is stored: put the whole offset on its last axis, whose stride is 1.
+        let mut at = vec![Affine::default(); inner.len()];
+        if let Some(last) = at.last_mut() {
+            *last = flatten(index, &row_major(&own));
+        }
+        Ok((x, at))
+    }
+
+    /// An integer node at an index, as an affine expression.
+    fn affine(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Affine> {
+        if let Some(affine) = self.integer(body, id, index)? {
+            return Ok(affine);
+        }
+        let value = self.value(body, id, index)?;
+        Ok(Affine::of_value(value))
+    }
+
+    /// The same, if the node is made of loop counters, sizes and constants.
+    fn integer(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Option<Affine>> {
+        let node = self.graph.node(id).clone();
+        if node.ty.dtype != DType::I64 || self.stored[id.0 as usize] {
+            return Ok(None);
+        }
+        Ok(match &node.op {
+            Op::Const(Constant::Int(value)) => Some(Affine::constant(Size::from(*value))),
+            Op::Size(size) => Some(Affine::constant(size.clone())),
+            Op::Iota => index.first().cloned(),
+            Op::Map(op) if matches!(op.name, "add" | "subtract" | "multiply") => {
+                let (Some(a), Some(b)) =
+                    (self.integer(body, node.inputs[0], index)?, self.integer(body, node.inputs[1], index)?)
+                else {
+                    return Ok(None);
+                };
+                match (op.name, a.as_size(), b.as_size()) {
+                    ("add", ..) => Some(a.plus(&b)),
+                    ("subtract", ..) => Some(a.plus(&b.times(&Size::from(-1)))),
+                    (_, Some(size), _) => Some(b.times(size)),
+                    (_, _, Some(size)) => Some(a.times(size)),
+                    _ => None,
+                }
+            }
+            Op::Broadcast { .. } | Op::Transpose { .. } | Op::Slice { .. } => {
+                let (inner, at) = self.moved(body, id, index)?;
+                self.integer(body, inner, &at)?
+            }
+            _ => None,
+        })
+    }
+}
+
+/// The result of a reduction over nothing, as the dtype has it.
+fn identity(kind: &Reduction, dtype: DType) -> f64 {
+    match dtype {
+        DType::I64 if kind.identity == f64::INFINITY => i64::MAX as f64,
+        DType::I64 if kind.identity == f64::NEG_INFINITY => i64::MIN as f64,
+        _ => kind.identity,
+    }
+}
+
+/// Strided memory.
+struct View {
+    buffer: BufferId,
+    offset: Size,
+    strides: Vec<Size>,
+}
+
+impl View {
+    fn matrix(self, batched: bool) -> Matrix {
+        let at = usize::from(batched);
+        Matrix {
+            buffer: self.buffer,
+            offset: self.offset,
+            batch: if batched { self.strides[0].clone() } else { Size::from(0) },
+            row: self.strides[at].clone(),
+            column: self.strides[at + 1].clone(),
+        }
+    }
+}

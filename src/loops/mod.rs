@@ -1,0 +1,15 @@
+//! Loop nests: what is computed in which loop, and what is held in memory.
+//!
+//! In: an array graph after all passes. Out: a [`Kernel`] for the code generator.
+//! Always holds: everything elementwise is fused into the loop that needs it, unless computing it there costs more.
+
+mod collapse;
+mod ir;
+mod lower;
+mod print;
+mod schedule;
+mod verify;
+
+pub use ir::{Affine, Buffer, BufferId, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Sink, Step, Value};
+pub use lower::lower;
+pub use verify::verify;

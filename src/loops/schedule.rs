@@ -1,0 +1,170 @@
+//! The schedule: which nodes are held in memory, and which are computed in the loop that needs them.
+//!
+//! In: a graph after all passes. Out: the set of stored nodes.
+//! Always holds: an expensive value that several loops need, or one loop needs repeatedly, is stored.
+
+use crate::graph::{Graph, NodeId, Op, reachable};
+use crate::ops::Code;
+
+/// Beyond this cost a value that several loops need is stored instead of computed in each.
+const SHARED: u32 = 6;
+
+/// Beyond this cost a value that is repeated along an axis is stored.
+const REPEATED: u32 = 2;
+
+/// Beyond this cost a body is cut, so that it stays within registers and compile time.
+const BODY: u32 = 160;
+
+/// What one transcendental function costs.
+const KERNEL: u32 = 24;
+
+/// Which nodes are stored; inputs count as stored.
+pub(super) fn stored(graph: &Graph) -> Vec<bool> {
+    let order = reachable(graph, &graph.roots());
+    let mut schedule = Schedule { graph, stored: vec![false; graph.len()], cost: vec![0; graph.len()] };
+    schedule.force(&order);
+    schedule.weigh(&order);
+    schedule.choose(&order);
+    schedule.stored
+}
+
+struct Schedule<'g> {
+    graph: &'g Graph,
+    stored: Vec<bool>,
+    cost: Vec<u32>,
+}
+
+/// What a node's users make of it.
+#[derive(Clone, Copy, Default)]
+struct Demand {
+    /// The one stored node whose loop computes it, if there is just one.
+    loop_of: Option<NodeId>,
+    /// Whether several loops need it.
+    shared: bool,
+    /// Whether a loop needs each element several times.
+    repeated: bool,
+}
+
+impl Schedule<'_> {
+    fn store(&mut self, id: NodeId) {
+        let constant = matches!(self.graph.node(id).op, Op::Const(_) | Op::Size(_));
+        if !constant {
+            self.stored[id.0 as usize] = true;
+        }
+    }
+
+    fn is_stored(&self, id: NodeId) -> bool {
+        self.stored[id.0 as usize]
+    }
+
+    /// What must be in memory because of what it is, or because of who reads it.
+    fn force(&mut self, order: &[NodeId]) {
+        for &output in &self.graph.outputs {
+            self.store(output);
+        }
+        for &id in order {
+            let node = self.graph.node(id);
+            match &node.op {
+                Op::Input(_)
+                | Op::Reduce { .. }
+                | Op::ScatterAdd { .. }
+                | Op::Place { .. }
+                | Op::Concat { .. }
+                | Op::Check(_)
+                | Op::Build(_) => self.store(id),
+                Op::Contract { .. } => {
+                    self.store(id);
+                    for &input in &node.inputs {
+                        self.store_base(input);
+                    }
+                }
+                Op::Reshape if !is_relabelling(self.graph, id) => self.store(node.inputs[0]),
+                Op::Gather { .. } if !self.is_light(node.inputs[0]) => self.store(node.inputs[0]),
+                _ => {}
+            }
+        }
+    }
+
+    /// Makes sure that a node is a strided view of something stored.
+    fn store_base(&mut self, id: NodeId) {
+        let mut id = id;
+        loop {
+            let node = self.graph.node(id);
+            match &node.op {
+                Op::Transpose { .. } | Op::Slice { .. } => id = node.inputs[0],
+                Op::Reshape => return self.store(node.inputs[0]),
+                _ => return self.store(id),
+            }
+        }
+    }
+
+    /// Whether reading the node at any index costs no more than a load.
+    fn is_light(&self, id: NodeId) -> bool {
+        let mut id = id;
+        loop {
+            let node = self.graph.node(id);
+            match &node.op {
+                Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Iota => return true,
+                Op::Transpose { .. } | Op::Slice { .. } | Op::Broadcast { .. } => id = node.inputs[0],
+                _ => return self.is_stored(id),
+            }
+        }
+    }
+
+    /// The cost of computing one element in place, with what is not stored below it.
+    fn weigh(&mut self, order: &[NodeId]) {
+        for &id in order {
+            let node = self.graph.node(id);
+            let own = match &node.op {
+                Op::Map(op) => match op.code {
+                    Code::Inline(_) if matches!(op.name, "divide" | "sqrt") => 4,
+                    Code::Inline(_) => 1,
+                    Code::Kernel | Code::Scalar(_) => KERNEL,
+                },
+                Op::Cast | Op::Gather { .. } => 2,
+                _ => 0,
+            };
+            let below: u32 = node.inputs.iter().map(|&x| if self.is_stored(x) { 0 } else { self.cost[x.0 as usize] }).sum();
+            self.cost[id.0 as usize] = own + below;
+            if own + below > BODY && !self.is_stored(id) {
+                self.store(id);
+            }
+        }
+    }
+
+    /// From results to inputs: what several loops need, or one needs repeatedly, and is not cheap.
+    fn choose(&mut self, order: &[NodeId]) {
+        let mut demand = vec![Demand::default(); self.graph.len()];
+        for &id in order.iter().rev() {
+            let own = demand[id.0 as usize];
+            let cost = self.cost[id.0 as usize];
+            if (own.shared && cost > SHARED) || (own.repeated && cost > REPEATED) {
+                self.store(id);
+            }
+            let node = self.graph.node(id);
+            let through = if self.is_stored(id) {
+                Demand { loop_of: Some(id), ..Demand::default() }
+            } else {
+                let repeats = matches!(node.op, Op::Broadcast { .. }) || matches!(node.op, Op::Gather { .. });
+                Demand { repeated: own.repeated || repeats, ..own }
+            };
+            for &input in &node.inputs {
+                let entry = &mut demand[input.0 as usize];
+                entry.repeated |= through.repeated;
+                entry.shared |= through.shared;
+                match (entry.loop_of, through.loop_of) {
+                    (Some(known), Some(other)) if known != other => entry.shared = true,
+                    (None, other) => entry.loop_of = other,
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// Whether a reshape only adds or drops axes of size 1.
+pub(super) fn is_relabelling(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let wide = |shape: &[crate::graph::Size]| shape.iter().filter(|size| !size.is_one()).cloned().collect::<Vec<_>>();
+    wide(&node.ty.shape) == wide(graph.shape(node.inputs[0]))
+}

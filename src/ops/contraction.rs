@@ -1,0 +1,132 @@
+//! Contractions: sums of products in index notation, `no,ni->oi`.
+//!
+//! In: operands whose axes carry labels, and the labels kept. Out: one node for what is a matrix product, an outer
+//! product, a sum of products, or all of these together.
+//! Always holds: labels are numbered by first appearance, no operand repeats one, and every kept label occurs in an operand.
+
+use super::rules::{Batched, Cotangent, IndexRule};
+use crate::graph::{Graph, NodeId, Op, Size, Type};
+
+/// The labels of one operand's axes.
+pub type Labels = Vec<u8>;
+
+impl Graph {
+    /// The sum over all labels not in `result` of the product of the operands.
+    pub fn contract(&mut self, operands: &[(NodeId, Labels)], result: &[u8]) -> NodeId {
+        if let [(x, labels)] = operands {
+            return self.contract_one(*x, labels, result);
+        }
+        let mut seen: Vec<u8> = Vec::new();
+        let mut number = |label: u8| match seen.iter().position(|&known| known == label) {
+            Some(position) => position as u8,
+            None => {
+                seen.push(label);
+                (seen.len() - 1) as u8
+            }
+        };
+        let renamed: Vec<Labels> =
+            operands.iter().map(|(_, labels)| labels.iter().map(|&l| number(l)).collect()).collect();
+        let result: Labels = result.iter().map(|&l| number(l)).collect();
+        let size = |label: u8| self.label_size(operands, &renamed, label);
+        let ty = Type::array(self.ty(operands[0].0).dtype, result.iter().map(|&l| size(l)).collect());
+        self.add(Op::Contract { operands: renamed, result }, operands.iter().map(|(id, _)| *id).collect(), ty)
+    }
+
+    fn label_size(&self, operands: &[(NodeId, Labels)], renamed: &[Labels], label: u8) -> Size {
+        for ((id, _), labels) in operands.iter().zip(renamed) {
+            if let Some(axis) = labels.iter().position(|&l| l == label) {
+                return self.shape(*id)[axis].clone();
+            }
+        }
+        Size::one()
+    }
+
+    fn contract_one(&mut self, x: NodeId, labels: &[u8], result: &[u8]) -> NodeId {
+        let dropped: Vec<usize> = (0..labels.len()).filter(|&axis| !result.contains(&labels[axis])).collect();
+        let summed = self.sum(x, &dropped);
+        let kept: Labels = labels.iter().copied().filter(|label| result.contains(label)).collect();
+        let perm: Vec<usize> = result.iter().filter_map(|label| kept.iter().position(|l| l == label)).collect();
+        self.transpose(summed, &perm)
+    }
+
+    /// NumPy's `a @ b` for operands of rank 1 and more, with equal leading axes; `None` if the ranks do not fit.
+    /// Leading axes that only one operand has are shared by the other.
+    pub fn matrix_product(&mut self, a: NodeId, b: NodeId) -> Option<NodeId> {
+        let (ra, rb) = (self.ty(a).rank(), self.ty(b).rank());
+        if ra == 0 || rb == 0 {
+            return None;
+        }
+        const INNER: u8 = 100;
+        const ROW: u8 = 101;
+        const COLUMN: u8 = 102;
+        let lead = |rank: usize| -> Labels { (2..rank).rev().map(|k| (k - 2) as u8).collect() };
+        let (la, lb) = (lead(ra), lead(rb));
+        let mut left = la.clone();
+        left.extend(if ra > 1 { vec![ROW, INNER] } else { vec![INNER] });
+        let mut right = lb.clone();
+        right.extend(if rb > 1 { vec![INNER, COLUMN] } else { vec![INNER] });
+        let mut result = if la.len() >= lb.len() { la } else { lb };
+        result.extend((ra > 1).then_some(ROW));
+        result.extend((rb > 1).then_some(COLUMN));
+        Some(self.contract(&[(a, left), (b, right)], &result))
+    }
+}
+
+fn parts(g: &Graph, id: NodeId) -> (Vec<(NodeId, Labels)>, Labels) {
+    let node = g.node(id);
+    match &node.op {
+        Op::Contract { operands, result } => {
+            (node.inputs.iter().copied().zip(operands.iter().cloned()).collect(), result.clone())
+        }
+        _ => (Vec::new(), Vec::new()),
+    }
+}
+
+/// The cotangent of each operand: the contraction of the node's cotangent with the other operands.
+pub(super) fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotangent>> {
+    let (operands, result) = parts(g, id);
+    (0..operands.len())
+        .map(|k| {
+            let mut others = vec![(ct.node, result.clone())];
+            others.extend(operands.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, operand)| operand.clone()));
+            let (x, labels) = &operands[k];
+            let present: Labels =
+                labels.iter().copied().filter(|l| others.iter().any(|(_, other)| other.contains(l))).collect();
+            let back = g.contract(&others, &present);
+            let axes: Vec<usize> = present.iter().filter_map(|l| labels.iter().position(|m| m == l)).collect();
+            let shape = g.shape(*x).to_vec();
+            Some(Cotangent { node: g.broadcast(back, &axes, &shape), masked: false })
+        })
+        .collect()
+}
+
+/// The result at `index` of `axis`: the operands that carry its label at that index.
+pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut IndexRule<'_>) -> NodeId {
+    let (operands, result) = parts(g, id);
+    let label = result[axis];
+    let sliced: Vec<(NodeId, Labels)> = operands
+        .into_iter()
+        .map(|(x, labels)| match labels.iter().position(|&l| l == label) {
+            None => (x, labels),
+            Some(at) => (rule(g, x, at, index), labels.iter().copied().filter(|&l| l != label).collect()),
+        })
+        .collect();
+    let rest: Labels = result.iter().copied().filter(|&l| l != label).collect();
+    g.contract(&sliced, &rest)
+}
+
+/// The contraction with a label more: in front of every stacked operand and of the result.
+pub(super) fn batch(g: &mut Graph, id: NodeId, operands: &[Batched]) -> NodeId {
+    let (old, result) = parts(g, id);
+    let fresh = old.iter().flat_map(|(_, labels)| labels.iter().copied()).max().map_or(0, |label| label + 1);
+    let with_batch = |labels: &[u8]| std::iter::once(fresh).chain(labels.iter().copied()).collect::<Labels>();
+    let new: Vec<(NodeId, Labels)> = old
+        .iter()
+        .zip(operands)
+        .map(|((_, labels), operand)| match operand {
+            Batched::Stacked(x) => (*x, with_batch(labels)),
+            Batched::Shared(x) => (*x, labels.clone()),
+        })
+        .collect();
+    g.contract(&new, &with_batch(&result))
+}

@@ -1,0 +1,273 @@
+//! Normalising sums of products into contractions.
+//!
+//! In: sums over products, squares, broadcasts, transposes and contractions. Out: one contraction for each, its operands as
+//! deep inside as they go; powers and absolute values of outer products move onto the factors.
+//! Always holds: a product that is used for something else too is not computed again unless it is an outer product.
+
+use crate::graph::{Graph, NodeId, Op, Size, reachable};
+use crate::ops::elementwise::{ABS, DIVIDE};
+use crate::ops::reduction::SUM;
+use crate::ops::Labels;
+use rustc_hash::FxHashMap;
+
+/// The most terms that a product of sums is multiplied out into.
+const TERMS: usize = 16;
+
+/// The most operands of one contraction.
+const OPERANDS: usize = 32;
+
+/// The most nodes that are looked into for one contraction.
+const BUDGET: usize = 256;
+
+/// How deep a sum is searched for outer products.
+const DEPTH: usize = 8;
+
+/// One product: factors with the labels of their axes.
+type Term = Vec<(NodeId, Labels)>;
+
+/// Normalises every sum of products.
+pub fn contract(graph: &Graph) -> Graph {
+    let mut uses: FxHashMap<NodeId, usize> = FxHashMap::default();
+    let order = reachable(graph, &graph.roots());
+    for &id in &order {
+        let mut users: Vec<NodeId> = graph.node(id).inputs.clone();
+        users.dedup();
+        for input in users {
+            *uses.entry(input).or_insert(0) += 1;
+        }
+    }
+    let mut shared = FxHashMap::default();
+    graph.rewrite(|copier, next, id| {
+        let node = graph.node(id);
+        let inputs = copier.inputs(id);
+        let result = match &node.op {
+            Op::Reduce { kind, axes } if **kind == SUM && node.ty.dtype.is_float() => {
+                sum_of_products(next, inputs[0], axes, &shared)
+            }
+            Op::Contract { operands, result } => {
+                let factors: Term = inputs.iter().copied().zip(operands.iter().cloned()).collect();
+                contraction_of_products(next, factors, result, &shared)
+            }
+            Op::Map(op) if op.name == "abs" => absolute_outer(next, inputs[0]),
+            _ => None,
+        };
+        let result = result.unwrap_or_else(|| match &node.op {
+            Op::Map(op) => next.map(op, &inputs),
+            _ => copier.copy(next, id),
+        });
+        let count = uses.get(&id).copied().unwrap_or(0) + usize::from(graph.outputs.contains(&id));
+        let entry = shared.entry(result).or_insert(0usize);
+        *entry += count;
+        result
+    })
+}
+
+/// `|a ⊗ b| = |a| ⊗ |b|`.
+fn absolute_outer(g: &mut Graph, x: NodeId) -> Option<NodeId> {
+    let node = g.node(x).clone();
+    let Op::Contract { operands, result } = &node.op else { return None };
+    if !is_outer(operands, result) {
+        return None;
+    }
+    let factors: Term =
+        node.inputs.iter().zip(operands).map(|(&input, labels)| (g.map(&ABS, &[input]), labels.clone())).collect();
+    Some(g.contract(&factors, result))
+}
+
+/// Whether nothing is summed.
+fn is_outer(operands: &[Labels], result: &[u8]) -> bool {
+    operands.iter().flatten().all(|label| result.contains(label))
+}
+
+/// Whether nothing is summed and the result is larger than every operand: an outer product.
+fn expands(operands: &[Labels], result: &[u8]) -> bool {
+    is_outer(operands, result) && operands.iter().all(|labels| labels.len() < result.len())
+}
+
+struct Flattener<'a> {
+    /// How many users a node has, beside the product at hand.
+    uses: &'a FxHashMap<NodeId, usize>,
+    fresh: u8,
+    /// The labels that the sum keeps.
+    kept: Labels,
+    /// How many nodes may still be looked into; bounds the work on shared subexpressions.
+    budget: usize,
+}
+
+/// `sum(product, axes)` as a contraction, or a sum of contractions.
+fn sum_of_products(g: &mut Graph, x: NodeId, axes: &[usize], uses: &FxHashMap<NodeId, usize>) -> Option<NodeId> {
+    let rank = u8::try_from(g.ty(x).rank()).ok()?;
+    let labels: Labels = (0..rank).collect();
+    let kept: Labels = labels.iter().copied().filter(|&l| !axes.contains(&(l as usize))).collect();
+    let mut flattener = Flattener { uses, fresh: rank, kept: kept.clone(), budget: BUDGET };
+    let terms = flattener.flatten(g, x, &labels)?;
+    let is_plain = matches!(terms.as_slice(), [term] if term.len() < 2);
+    if is_plain {
+        return None;
+    }
+    let sizes: Vec<(u8, Size)> = labels.iter().copied().zip(g.shape(x).iter().cloned()).collect();
+    let parts: Option<Vec<NodeId>> = terms.into_iter().map(|term| finish(g, term, &kept, &sizes)).collect();
+    parts?.into_iter().reduce(|a, b| g.plus(a, b))
+}
+
+/// A contraction whose operands are products themselves.
+fn contraction_of_products(
+    g: &mut Graph,
+    factors: Term,
+    result: &[u8],
+    uses: &FxHashMap<NodeId, usize>,
+) -> Option<NodeId> {
+    let fresh = factors.iter().flat_map(|(_, labels)| labels.iter().copied()).max().map_or(0, |l| l + 1);
+    let mut sizes = Vec::new();
+    for (id, labels) in &factors {
+        sizes.extend(labels.iter().copied().zip(g.shape(*id).iter().cloned()));
+    }
+    let mut flattener = Flattener { uses, fresh, kept: result.to_vec(), budget: BUDGET };
+    let mut terms: Vec<Term> = vec![Vec::new()];
+    for (id, labels) in &factors {
+        let more = flattener.flatten(g, *id, labels)?;
+        terms = multiply_out(&terms, &more)?;
+    }
+    if terms == vec![factors] {
+        return None;
+    }
+    let parts: Option<Vec<NodeId>> = terms.into_iter().map(|term| finish(g, term, result, &sizes)).collect();
+    parts?.into_iter().reduce(|a, b| g.plus(a, b))
+}
+
+fn multiply_out(a: &[Term], b: &[Term]) -> Option<Vec<Term>> {
+    if a.len() * b.len() > TERMS {
+        return None;
+    }
+    let product = |x: &Term, y: &Term| x.iter().chain(y).cloned().collect::<Term>();
+    Some(a.iter().flat_map(|x| b.iter().map(move |y| product(x, y))).collect())
+}
+
+/// The contraction of one term. A label that no factor carries any more multiplies by its size when it is summed, and
+/// repeats the result when it is kept.
+fn finish(g: &mut Graph, term: Term, kept: &[u8], sizes: &[(u8, Size)]) -> Option<NodeId> {
+    let mut term = term;
+    if term.len() > OPERANDS {
+        return None;
+    }
+    let carried = |term: &Term, label: u8| term.iter().any(|(_, labels)| labels.contains(&label));
+    let like = term.first()?.0;
+    let mut counted: Labels = Vec::new();
+    for (label, size) in sizes {
+        if !kept.contains(label) && !carried(&term, *label) && !counted.contains(label) {
+            counted.push(*label);
+            let count = g.size_value(size);
+            let count = g.cast(count, g.ty(like).dtype);
+            term.push((count, Vec::new()));
+        }
+    }
+    let present: Labels = kept.iter().copied().filter(|&label| carried(&term, label)).collect();
+    let core = g.contract(&term, &present);
+    if present.len() == kept.len() {
+        return Some(core);
+    }
+    let axes: Vec<usize> = present.iter().filter_map(|label| kept.iter().position(|k| k == label)).collect();
+    let shape: Option<Vec<Size>> =
+        kept.iter().map(|label| sizes.iter().find(|(l, _)| l == label).map(|(_, size)| size.clone())).collect();
+    Some(g.broadcast(core, &axes, &shape?))
+}
+
+impl Flattener<'_> {
+    /// The node as a sum of products of factors. `None` when there would be too many labels or terms.
+    fn flatten(&mut self, g: &mut Graph, id: NodeId, labels: &[u8]) -> Option<Vec<Term>> {
+        let node = g.node(id).clone();
+        let leaf = || Some(vec![vec![(id, labels.to_vec())]]);
+        if self.budget == 0 {
+            return leaf();
+        }
+        self.budget -= 1;
+        match (&node.op, node.inputs.as_slice()) {
+            (Op::Map(op), [a, b]) if op.name == "multiply" => {
+                let (left, right) = (self.flatten(g, *a, labels)?, self.flatten(g, *b, labels)?);
+                match multiply_out(&left, &right) {
+                    Some(terms) => Some(terms),
+                    None => leaf(),
+                }
+            }
+            (Op::Map(op), [a, b]) if op.name == "divide" && scalar(g, *b).is_some() => {
+                let below = scalar(g, *b)?;
+                let one = g.constant_like(below, 1.0);
+                let factor = g.map(&DIVIDE, &[one, below]);
+                let terms = self.flatten(g, *a, labels)?;
+                multiply_out(&terms, &[vec![(factor, Vec::new())]])
+            }
+            (Op::Map(op), [a]) if op.name == "negate" => {
+                let minus = g.constant_like(*a, -1.0);
+                let terms = self.flatten(g, *a, labels)?;
+                multiply_out(&terms, &[vec![(minus, Vec::new())]])
+            }
+            (Op::Map(op), [a, b]) if op.name == "add" && (has_outer(g, *a, DEPTH) || has_outer(g, *b, DEPTH)) => {
+                let mut terms = self.flatten(g, *a, labels)?;
+                terms.extend(self.flatten(g, *b, labels)?);
+                if terms.len() > TERMS { leaf() } else { Some(terms) }
+            }
+            (Op::Broadcast { axes }, [x]) => {
+                let inner: Labels = axes.iter().map(|&axis| labels[axis]).collect();
+                self.flatten(g, *x, &inner)
+            }
+            (Op::Transpose { perm }, [x]) => {
+                let mut inner = vec![0; perm.len()];
+                for (to, &from) in perm.iter().enumerate() {
+                    inner[from] = labels[to];
+                }
+                self.flatten(g, *x, &inner)
+            }
+            (Op::Contract { operands, result }, inputs) if self.worth_opening(id, operands, result, labels) => {
+                let renamed = self.rename(operands, result, labels)?;
+                Some(vec![inputs.iter().copied().zip(renamed).collect()])
+            }
+            _ => leaf(),
+        }
+    }
+
+    /// An outer product is always opened; another contraction when the sum drops what it made and nothing else uses it.
+    fn worth_opening(&self, id: NodeId, operands: &[Labels], result: &[u8], labels: &[u8]) -> bool {
+        if is_outer(operands, result) {
+            return true;
+        }
+        let drops = labels.iter().any(|label| !self.kept.contains(label));
+        drops && self.uses.get(&id).is_none_or(|&count| count <= 1)
+    }
+
+    fn rename(&mut self, operands: &[Labels], result: &[u8], labels: &[u8]) -> Option<Vec<Labels>> {
+        let mut names: FxHashMap<u8, u8> = result.iter().copied().zip(labels.iter().copied()).collect();
+        for &label in operands.iter().flatten() {
+            if let std::collections::hash_map::Entry::Vacant(entry) = names.entry(label) {
+                entry.insert(self.fresh);
+                self.fresh = self.fresh.checked_add(1)?;
+            }
+        }
+        Some(operands.iter().map(|o| o.iter().filter_map(|l| names.get(l).copied()).collect()).collect())
+    }
+}
+
+/// The scalar that is repeated to make the node.
+fn scalar(g: &Graph, id: NodeId) -> Option<NodeId> {
+    let node = g.node(id);
+    match (&node.op, node.inputs.as_slice()) {
+        (Op::Broadcast { axes }, [x]) if axes.is_empty() => Some(*x),
+        _ if node.ty.rank() == 0 => Some(id),
+        _ => None,
+    }
+}
+
+/// Whether a sum has an outer product among its terms, so that multiplying out saves holding it.
+fn has_outer(g: &Graph, id: NodeId, depth: usize) -> bool {
+    let node = g.node(id);
+    if depth == 0 {
+        return false;
+    }
+    match (&node.op, node.inputs.as_slice()) {
+        (Op::Contract { operands, result }, _) => expands(operands, result),
+        (Op::Map(op), inputs) if matches!(op.name, "add" | "negate" | "multiply") => {
+            inputs.iter().any(|&x| has_outer(g, x, depth - 1))
+        }
+        (Op::Transpose { .. }, [x]) => has_outer(g, *x, depth - 1),
+        _ => false,
+    }
+}

@@ -1,0 +1,216 @@
+//! Arrays at the border: what a caller hands to a kernel and gets back.
+//!
+//! In: ndarray arrays or views of any rank. Out: [`Array`] (owned) and [`ArrayView`] (borrowed), tagged with a dtype.
+//! Always holds: an owned `Array` is in C order, so its elements are one contiguous slice.
+
+use ndarray::{ArrayD, ArrayViewD, CowArray, Dimension, IxDyn};
+
+/// The type of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DType {
+    /// Truth values, one byte each.
+    Bool,
+    /// 64-bit signed integers; arithmetic wraps.
+    I64,
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary64.
+    F64,
+}
+
+impl DType {
+    /// Every element type, narrowest first.
+    pub const ALL: [DType; 4] = [DType::Bool, DType::I64, DType::F32, DType::F64];
+
+    /// The name in a program.
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::Bool => "bool",
+            DType::I64 => "i64",
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+        }
+    }
+
+    /// The element type of that name.
+    pub fn from_name(name: &str) -> Option<DType> {
+        DType::ALL.into_iter().find(|dtype| dtype.name() == name)
+    }
+
+    /// Bytes per element.
+    pub fn size(self) -> usize {
+        match self {
+            DType::Bool => 1,
+            DType::F32 => 4,
+            DType::I64 | DType::F64 => 8,
+        }
+    }
+
+    /// Whether it is a floating-point type.
+    pub fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F64)
+    }
+}
+
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An owned array in C order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Array {
+    /// Truth values.
+    Bool(ArrayD<bool>),
+    /// Integers.
+    I64(ArrayD<i64>),
+    /// Single precision.
+    F32(ArrayD<f32>),
+    /// Double precision.
+    F64(ArrayD<f64>),
+}
+
+/// A borrowed array of any strides.
+#[derive(Clone, Debug)]
+pub enum ArrayView<'a> {
+    /// Truth values.
+    Bool(ArrayViewD<'a, bool>),
+    /// Integers.
+    I64(ArrayViewD<'a, i64>),
+    /// Single precision.
+    F32(ArrayViewD<'a, f32>),
+    /// Double precision.
+    F64(ArrayViewD<'a, f64>),
+}
+
+/// Runs `$body` with `$a` bound to the typed array inside.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! with_typed_array {
+    ($kind:ident, $value:expr, $a:ident => $body:expr) => {
+        match $value {
+            $crate::runtime::array::$kind::Bool($a) => $body,
+            $crate::runtime::array::$kind::I64($a) => $body,
+            $crate::runtime::array::$kind::F32($a) => $body,
+            $crate::runtime::array::$kind::F64($a) => $body,
+        }
+    };
+}
+
+impl Array {
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Array::Bool(_) => DType::Bool,
+            Array::I64(_) => DType::I64,
+            Array::F32(_) => DType::F32,
+            Array::F64(_) => DType::F64,
+        }
+    }
+
+    /// The sizes, outermost first; empty for a scalar.
+    pub fn shape(&self) -> &[usize] {
+        with_typed_array!(Array, self, a => a.shape())
+    }
+
+    /// A view of all of it.
+    pub fn view(&self) -> ArrayView<'_> {
+        match self {
+            Array::Bool(a) => ArrayView::Bool(a.view()),
+            Array::I64(a) => ArrayView::I64(a.view()),
+            Array::F32(a) => ArrayView::F32(a.view()),
+            Array::F64(a) => ArrayView::F64(a.view()),
+        }
+    }
+
+    /// The elements as `f64` in C order, whatever the type (`true` is 1).
+    pub fn to_f64_vec(&self) -> Vec<f64> {
+        match self {
+            Array::Bool(a) => a.iter().map(|&v| f64::from(u8::from(v))).collect(),
+            Array::I64(a) => a.iter().map(|&v| v as f64).collect(),
+            Array::F32(a) => a.iter().map(|&v| f64::from(v)).collect(),
+            Array::F64(a) => a.iter().copied().collect(),
+        }
+    }
+
+    /// The value of a rank-0 `f64`.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Array::F64(a) if a.ndim() == 0 => a.first().copied(),
+            _ => None,
+        }
+    }
+
+    /// The value of a rank-0 `i64`.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Array::I64(a) if a.ndim() == 0 => a.first().copied(),
+            _ => None,
+        }
+    }
+}
+
+impl ArrayView<'_> {
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            ArrayView::Bool(_) => DType::Bool,
+            ArrayView::I64(_) => DType::I64,
+            ArrayView::F32(_) => DType::F32,
+            ArrayView::F64(_) => DType::F64,
+        }
+    }
+
+    /// The sizes, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        with_typed_array!(ArrayView, self, a => a.shape())
+    }
+
+    /// A copy of the elements.
+    pub fn to_array(&self) -> Array {
+        fn own<T: Clone>(view: &ArrayViewD<'_, T>) -> ArrayD<T> {
+            CowArray::from(view.view()).as_standard_layout().into_owned()
+        }
+        match self {
+            ArrayView::Bool(a) => Array::Bool(own(a)),
+            ArrayView::I64(a) => Array::I64(own(a)),
+            ArrayView::F32(a) => Array::F32(own(a)),
+            ArrayView::F64(a) => Array::F64(own(a)),
+        }
+    }
+}
+
+macro_rules! conversions {
+    ($($element:ty => $variant:ident),*) => {$(
+        impl<D: Dimension> From<ndarray::Array<$element, D>> for Array {
+            fn from(array: ndarray::Array<$element, D>) -> Array {
+                let array = array.into_dyn();
+                Array::$variant(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() })
+            }
+        }
+        impl From<$element> for Array {
+            fn from(value: $element) -> Array {
+                Array::$variant(ArrayD::from_elem(IxDyn(&[]), value))
+            }
+        }
+        impl<'a, D: Dimension> From<ndarray::ArrayView<'a, $element, D>> for ArrayView<'a> {
+            fn from(view: ndarray::ArrayView<'a, $element, D>) -> ArrayView<'a> {
+                ArrayView::$variant(view.into_dyn())
+            }
+        }
+        impl<'a, D: Dimension> From<&'a ndarray::Array<$element, D>> for ArrayView<'a> {
+            fn from(array: &'a ndarray::Array<$element, D>) -> ArrayView<'a> {
+                ArrayView::$variant(array.view().into_dyn())
+            }
+        }
+    )*};
+}
+
+conversions!(bool => Bool, i64 => I64, f32 => F32, f64 => F64);
+
+impl<'a> From<&'a Array> for ArrayView<'a> {
+    fn from(array: &'a Array) -> ArrayView<'a> {
+        array.view()
+    }
+}

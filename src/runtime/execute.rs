@@ -1,0 +1,280 @@
+//! Calling a kernel: memory planned, addresses collected, code run, results taken.
+//!
+//! In: a kernel with its code, and arrays of the sizes it was promised. Out: arrays.
+//! Always holds: scratch memory is one arena, whose size is known before anything runs; buffers whose lives do not
+//! overlap share it.
+#![allow(unsafe_code)]
+
+use super::array::{Array, ArrayView, DType};
+use super::fault::Fault;
+use super::threads::Threads;
+use crate::codegen::Compiled;
+use crate::graph::SizeEnv;
+use crate::loops::{Inst, Kernel, Role, Sink, Step};
+use ndarray::{ArrayD, IxDyn};
+use std::sync::Mutex;
+
+/// Buffers begin at multiples of this many bytes.
+const ALIGNMENT: usize = 64;
+
+/// Why a call gave no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// A check of the program failed.
+    Fault(Fault),
+    /// A size has no value.
+    Unbound,
+    /// More memory is needed than there is.
+    Memory {
+        /// Bytes that the call needs for scratch and results.
+        needed: u64,
+        /// Bytes that may be used.
+        limit: u64,
+    },
+}
+
+/// Memory of a call, planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Elements per buffer.
+    elements: Vec<usize>,
+    /// Byte offset in the arena per scratch buffer.
+    offsets: Vec<usize>,
+    /// Bytes of the arena.
+    pub arena: usize,
+    /// Bytes of the results.
+    pub results: usize,
+}
+
+/// Plans the memory of a call at given sizes.
+pub fn plan(kernel: &Kernel, sizes: &SizeEnv) -> Result<Plan, Failure> {
+    let mut elements = Vec::new();
+    let (mut results, mut needed) = (0u64, 0u64);
+    for buffer in &kernel.buffers {
+        let count = buffer.elements.eval(sizes).ok_or(Failure::Unbound)?.max(0) as u64;
+        let bytes = count.saturating_mul(buffer.dtype.size() as u64);
+        match buffer.role {
+            Role::Output(_) => results = results.saturating_add(bytes),
+            Role::Scratch => needed = needed.saturating_add(bytes),
+            Role::Input(_) => {}
+        }
+        elements.push(usize::try_from(count).unwrap_or(usize::MAX));
+    }
+    let limit = memory_limit();
+    if results > limit || (needed > u64::MAX / 4) {
+        return Err(Failure::Memory { needed: needed.saturating_add(results), limit });
+    }
+    let (offsets, arena) = place(kernel, &elements);
+    let total = (arena as u64).saturating_add(results);
+    if total > limit {
+        return Err(Failure::Memory { needed: total, limit });
+    }
+    Ok(Plan { elements, offsets, arena, results: results as usize })
+}
+
+/// First and last step that touch each buffer.
+fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
+    let mut lives: Vec<Option<(usize, usize)>> = vec![None; kernel.buffers.len()];
+    for (k, step) in kernel.steps.iter().enumerate() {
+        let mut touch = |buffer: usize| {
+            if let Some(life) = lives.get_mut(buffer) {
+                *life = Some(life.map_or((k, k), |(first, _)| (first, k)));
+            }
+        };
+        match step {
+            Step::Product(product) => [&product.a, &product.b, &product.c].iter().for_each(|m| touch(m.buffer)),
+            Step::Nest(nest) => {
+                for inst in &nest.body {
+                    if let Inst::Load(buffer, _) = inst {
+                        touch(*buffer);
+                    }
+                }
+                match &nest.sink {
+                    Sink::Store { buffer, .. } | Sink::Reduce { buffer, .. } | Sink::Accumulate { buffer, .. } => {
+                        touch(*buffer);
+                    }
+                }
+            }
+        }
+    }
+    lives
+}
+
+/// Offsets in the arena, first fit in the order in which buffers begin to live.
+fn place(kernel: &Kernel, elements: &[usize]) -> (Vec<usize>, usize) {
+    let lives = lives(kernel);
+    let mut offsets = vec![0; kernel.buffers.len()];
+    let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new();
+    let mut order: Vec<usize> = (0..kernel.buffers.len()).filter(|&b| kernel.buffers[b].role == Role::Scratch).collect();
+    order.sort_by_key(|&b| lives[b].map_or(0, |(first, _)| first));
+    let mut arena = 0;
+    for b in order {
+        let Some((first, last)) = lives[b] else { continue };
+        let bytes = elements[b].saturating_mul(kernel.buffers[b].dtype.size()).next_multiple_of(ALIGNMENT);
+        let mut taken: Vec<(usize, usize)> = placed
+            .iter()
+            .filter(|(_, _, from, to)| *from <= last && first <= *to)
+            .map(|(offset, bytes, ..)| (*offset, *bytes))
+            .collect();
+        taken.sort_unstable();
+        let mut at = 0;
+        for (offset, size) in taken {
+            if at + bytes <= offset {
+                break;
+            }
+            at = at.max(offset + size);
+        }
+        offsets[b] = at;
+        arena = arena.max(at + bytes);
+        placed.push((at, bytes, first, last));
+    }
+    (offsets, arena)
+}
+
+/// Bytes that a call may use: nine tenths of the machine's memory, as far as it tells.
+pub fn memory_limit() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse::<u64>().ok());
+    kib.map_or(u64::MAX / 2, |kib| kib * 1024 / 10 * 9)
+}
+
+/// What a call works with beside its arguments.
+#[derive(Clone, Copy)]
+pub struct Resources<'a> {
+    /// Threads to run on.
+    pub threads: &'a Threads,
+    /// Scratch memory of earlier calls.
+    pub arenas: &'a Arenas,
+}
+
+/// Runs a kernel. `inputs` have the dtypes and element counts of the kernel's input buffers at these sizes; `shapes`
+/// are those of the results.
+pub fn execute(
+    kernel: &Kernel,
+    code: &Compiled,
+    inputs: &[ArrayView<'_>],
+    shapes: &[Vec<usize>],
+    sizes: &SizeEnv,
+    resources: Resources<'_>,
+) -> Result<Vec<Array>, Failure> {
+    let plan = plan(kernel, sizes)?;
+    let contiguous: Vec<Contiguous<'_>> = inputs.iter().map(Contiguous::new).collect();
+    let mut outputs: Vec<Array> = Vec::new();
+    let mut output_pointers = Vec::new();
+    for (k, shape) in shapes.iter().enumerate() {
+        let dtype = kernel.buffers.iter().find(|b| b.role == Role::Output(k)).map_or(DType::F64, |b| b.dtype);
+        outputs.push(zeroed(dtype, shape));
+    }
+    for output in &mut outputs {
+        output_pointers.push(pointer_mut(output));
+    }
+    let mut arena = resources.arenas.take(plan.arena);
+    let mut pointers = Vec::new();
+    for (b, buffer) in kernel.buffers.iter().enumerate() {
+        let (pointer, length) = match buffer.role {
+            Role::Input(k) => contiguous.get(k).map_or((std::ptr::dangling_mut::<u64>().cast(), 0), Contiguous::pointer),
+            Role::Output(k) => {
+                let length = shapes.get(k).map_or(0, |shape| shape.iter().product());
+                (output_pointers.get(k).copied().unwrap_or(std::ptr::null_mut()), length)
+            }
+            Role::Scratch => (arena.at(plan.offsets[b]), plan.elements[b]),
+        };
+        if length < plan.elements[b] {
+            return Err(Failure::Fault(Fault::internal()));
+        }
+        pointers.push(pointer);
+    }
+    let values: Option<Vec<i64>> = kernel.sizes.iter().map(|var| sizes.get(var).copied()).collect();
+    let values = values.ok_or(Failure::Unbound)?;
+    // SAFETY: every pointer leads to as many elements of the buffer's dtype as the polynomial says (checked above for
+    // inputs and outputs, planned for scratch); inputs are borrowed for the call and not written by generated code.
+    let done = unsafe { code.run(&pointers, &values, resources.threads) };
+    resources.arenas.give_back(arena);
+    done.map_err(Failure::Fault)?;
+    Ok(outputs)
+}
+
+/// An input in C order: borrowed if it is already, else copied.
+enum Contiguous<'a> {
+    Borrowed(*mut u8, usize, std::marker::PhantomData<&'a ()>),
+    Owned(Array),
+}
+
+impl<'a> Contiguous<'a> {
+    fn new(view: &ArrayView<'a>) -> Contiguous<'a> {
+        let borrowed = crate::with_typed_array!(ArrayView, view, a => {
+            a.is_standard_layout().then(|| (a.as_ptr().cast_mut().cast::<u8>(), a.len()))
+        });
+        match borrowed {
+            Some((pointer, length)) => Contiguous::Borrowed(pointer, length, std::marker::PhantomData),
+            None => Contiguous::Owned(view.to_array()),
+        }
+    }
+
+    fn pointer(&self) -> (*mut u8, usize) {
+        match self {
+            Contiguous::Borrowed(pointer, length, _) => (*pointer, *length),
+            Contiguous::Owned(array) => {
+                crate::with_typed_array!(Array, array, a => (a.as_ptr().cast_mut().cast::<u8>(), a.len()))
+            }
+        }
+    }
+}
+
+fn zeroed(dtype: DType, shape: &[usize]) -> Array {
+    let shape = IxDyn(shape);
+    match dtype {
+        DType::Bool => Array::Bool(ArrayD::from_elem(shape, false)),
+        DType::I64 => Array::I64(ArrayD::zeros(shape)),
+        DType::F32 => Array::F32(ArrayD::zeros(shape)),
+        DType::F64 => Array::F64(ArrayD::zeros(shape)),
+    }
+}
+
+fn pointer_mut(array: &mut Array) -> *mut u8 {
+    crate::with_typed_array!(Array, array, a => a.as_mut_ptr().cast::<u8>())
+}
+
+/// Scratch memory of earlier calls, kept for the next ones: fresh pages cost more than many a kernel.
+#[derive(Default)]
+pub struct Arenas(Mutex<Vec<Arena>>);
+
+impl Arenas {
+    /// An arena of at least so many bytes; what it holds is unspecified.
+    fn take(&self, bytes: usize) -> Arena {
+        let kept = self.0.lock().ok().and_then(|mut arenas| {
+            let at = arenas.iter().position(|arena| arena.bytes >= bytes)?;
+            Some(arenas.swap_remove(at))
+        });
+        kept.unwrap_or_else(|| Arena::new(bytes))
+    }
+
+    fn give_back(&self, arena: Arena) {
+        if let Ok(mut arenas) = self.0.lock() {
+            arenas.retain(|other| other.bytes > arena.bytes);
+            arenas.push(arena);
+        }
+    }
+}
+
+/// Scratch memory, aligned to cache lines.
+struct Arena {
+    memory: Vec<u8>,
+    start: usize,
+    bytes: usize,
+}
+
+impl Arena {
+    fn new(bytes: usize) -> Arena {
+        // Zeroed pages come from the system untouched, so what is never used costs nothing.
+        let memory = vec![0u8; bytes + ALIGNMENT];
+        let address = memory.as_ptr().addr();
+        Arena { start: address.next_multiple_of(ALIGNMENT) - address, memory, bytes }
+    }
+
+    fn at(&mut self, offset: usize) -> *mut u8 {
+        // `start + offset` lies inside: the plan's offsets are below the arena's size.
+        self.memory.get_mut(self.start + offset..).map_or(std::ptr::null_mut(), <[u8]>::as_mut_ptr)
+    }
+}

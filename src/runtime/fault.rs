@@ -1,0 +1,36 @@
+//! A run-time error of a kernel.
+//!
+//! In: the check that failed and its operands. Out: [`Fault`], which the caller turns into a diagnostic.
+//! Always holds: of several failing iterations the first one's is kept, whatever the number of threads.
+
+/// A check that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which of the kernel's checks.
+    pub site: usize,
+    /// For an index the index as given and the extent, otherwise zeros.
+    pub values: [i64; 2],
+}
+
+impl Fault {
+    /// A defect of the run-time library or of its caller; no check of the program failed.
+    pub fn internal() -> Fault {
+        Fault { site: usize::MAX, values: [0; 2] }
+    }
+
+    /// Whether no check of the program failed.
+    pub fn is_internal(&self) -> bool {
+        self.site == usize::MAX
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_internal() {
+            return f.write_str("the kernel failed for a reason of its own");
+        }
+        write!(f, "check {} failed with {:?}", self.site, self.values)
+    }
+}
+
+impl std::error::Error for Fault {}

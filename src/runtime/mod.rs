@@ -1,0 +1,13 @@
+//! The run-time library: what generated code calls, and how it is called.
+//!
+//! In: arrays and machine code. Out: arrays, or the fault that stopped the kernel.
+//! Always holds: results are bitwise equal for every number of threads.
+
+pub mod array;
+pub mod execute;
+pub mod fault;
+pub mod math;
+pub mod print;
+pub(crate) mod product;
+pub(crate) mod scalar;
+pub mod threads;

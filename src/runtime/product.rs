@@ -1,0 +1,169 @@
+//! Matrix products for generated code.
+//!
+//! In: sizes, addresses and strides as a [`Request`]. Out: `c = a · b` for each matrix of a batch.
+//! Always holds: the cut into blocks depends on the sizes alone and no sum is split, so the result is the same to the
+//! last bit for every number of threads.
+#![allow(unsafe_code)]
+
+use super::threads::{Context, INTERNAL, Threads};
+use gemm::{Parallelism, gemm};
+
+/// Products of fewer floating-point operations stay on the calling thread.
+const SERIAL: i64 = 1 << 22;
+/// Rows or columns of a block: a multiple of every kernel's tile.
+const BLOCK: i64 = 96;
+
+/// A matrix operand: distances are in elements.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operand {
+    start: *mut u8,
+    batch: i64,
+    row: i64,
+    column: i64,
+}
+
+/// What generated code asks for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    batch: i64,
+    m: i64,
+    n: i64,
+    k: i64,
+    a: Operand,
+    b: Operand,
+    c: Operand,
+}
+
+// SAFETY: the threads of one product read `a` and `b` and write disjoint blocks of `c`.
+unsafe impl Send for Request {}
+// SAFETY: as above.
+unsafe impl Sync for Request {}
+
+/// The function behind the name.
+pub(crate) fn symbol(name: &str) -> Option<*const u8> {
+    match name {
+        "product_f32" => Some(product_f32 as *const u8),
+        "product_f64" => Some(product_f64 as *const u8),
+        _ => None,
+    }
+}
+
+/// # Safety
+/// The pointers are valid; within the request's sizes, operands lie in memory of `f32` that nobody writes, and the
+/// result in memory that nobody else touches.
+unsafe extern "C" fn product_f32(context: *const Context, request: *const Request) -> i64 {
+    // SAFETY: the caller's promise.
+    unsafe { product::<f32>((*context).threads, &*request) }
+}
+
+/// # Safety
+/// As [`product_f32`], for `f64`.
+unsafe extern "C" fn product_f64(context: *const Context, request: *const Request) -> i64 {
+    // SAFETY: the caller's promise.
+    unsafe { product::<f64>((*context).threads, &*request) }
+}
+
+trait Scalar: Copy + 'static {
+    const ZERO: Self;
+    const ONE: Self;
+}
+
+impl Scalar for f32 {
+    const ZERO: f32 = 0.0;
+    const ONE: f32 = 1.0;
+}
+
+impl Scalar for f64 {
+    const ZERO: f64 = 0.0;
+    const ONE: f64 = 1.0;
+}
+
+/// How many blocks a product is cut into: of rows, and of columns.
+fn blocks(request: &Request) -> (i64, i64) {
+    let work = 2 * request.m.saturating_mul(request.n).saturating_mul(request.k);
+    let cut = |extent: i64| (extent / BLOCK).max(1);
+    match work {
+        _ if work < SERIAL => (1, 1),
+        _ if request.m >= request.n => (cut(request.m), 1),
+        _ => (1, cut(request.n)),
+    }
+}
+
+unsafe fn product<T: Scalar>(threads: &Threads, request: &Request) -> i64 {
+    if request.batch <= 0 || request.m <= 0 || request.n <= 0 {
+        return 0;
+    }
+    let (rows, columns) = blocks(request);
+    let parts = rows * columns;
+    let work = request.batch.saturating_mul(request.m * request.n).saturating_mul(2 * request.k);
+    // Small matrices of a batch are handed out several at a time.
+    let together = if parts > 1 { 1 } else { (request.batch * SERIAL / 4 / work.max(1)).clamp(1, request.batch) };
+    let groups = (request.batch + together - 1) / together;
+    let one = |item: i64| {
+        let (group, part) = (item / parts, item % parts);
+        for index in group * together..request.batch.min((group + 1) * together) {
+            // SAFETY: the caller's promise; parts are disjoint.
+            unsafe { block::<T>(request, index, (part % rows, rows), (part / rows, columns)) };
+        }
+    };
+    let items = groups * parts;
+    let finished = if work < SERIAL {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (0..items).for_each(one))).is_ok()
+    } else {
+        threads.for_each(items as usize, |item| one(item as i64))
+    };
+    if finished { 0 } else { INTERNAL }
+}
+
+/// The part of an extent that is `index` of `count` nearly equal ones, in multiples of 16.
+fn part(extent: i64, (index, count): (i64, i64)) -> (i64, i64) {
+    let at = |index: i64| if index == count { extent } else { (extent * index / count) & !15 };
+    (at(index), at(index + 1) - at(index))
+}
+
+/// One block of one matrix of the batch.
+unsafe fn block<T: Scalar>(request: &Request, index: i64, rows: (i64, i64), columns: (i64, i64)) {
+    let (row, m) = part(request.m, rows);
+    let (column, n) = part(request.n, columns);
+    let start = |operand: &Operand, row: i64, column: i64| {
+        let offset = index * operand.batch + row * operand.row + column * operand.column;
+        operand.start.cast::<T>().wrapping_offset(offset as isize)
+    };
+    let (a, b, c) = (&request.a, &request.b, &request.c);
+    if m <= 0 || n <= 0 {
+        return;
+    }
+    if request.k <= 0 {
+        for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            // SAFETY: the element is within the result.
+            unsafe { start(c, row + i, column + j).write(T::ZERO) };
+        }
+        return;
+    }
+    // SAFETY: the caller's promise about the operands; the result's block is this call's own.
+    unsafe {
+        gemm(
+            m as usize,
+            n as usize,
+            request.k as usize,
+            start(c, row, column),
+            c.column as isize,
+            c.row as isize,
+            false,
+            start(a, row, 0),
+            a.column as isize,
+            a.row as isize,
+            start(b, 0, column),
+            b.column as isize,
+            b.row as isize,
+            T::ZERO,
+            T::ONE,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}

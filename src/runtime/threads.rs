@@ -1,0 +1,187 @@
+//! Threads for the outermost loops of kernels.
+//!
+//! In: a loop as a function of a range, and its extent. Out: the loop run, in blocks on several threads if it pays.
+//! Always holds: blocks depend on the extent and the work alone, never on the number of threads, and of several faults
+//! the one of the lowest block is reported.
+#![allow(unsafe_code)]
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The status for a failure of the run-time library itself.
+pub(crate) const INTERNAL: i64 = -1;
+
+/// Loops of less work (in simple operations) stay on the calling thread: handing work over and waiting takes up to
+/// 45 µs.
+const SERIAL: i64 = 1 << 19;
+/// The work of a block, and the largest number of blocks.
+const BLOCK: i64 = 1 << 16;
+const BLOCKS: i64 = 128;
+
+/// How many threads kernels may use. The pool is made when it is first needed.
+#[derive(Debug)]
+pub struct Threads {
+    count: usize,
+    pool: OnceLock<Option<ThreadPool>>,
+}
+
+impl Default for Threads {
+    /// As many as the machine runs at once.
+    fn default() -> Threads {
+        Threads::new(std::thread::available_parallelism().map_or(1, NonZero::get))
+    }
+}
+
+impl Threads {
+    /// At most `count` threads; 1 means the calling one only.
+    pub fn new(count: usize) -> Threads {
+        Threads { count: count.max(1), pool: OnceLock::new() }
+    }
+
+    /// The number of threads.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Does `work` for `0..blocks`, in any order; on the calling thread alone if there is no pool.
+    /// `false` if one of them panicked.
+    pub(crate) fn for_each(&self, blocks: usize, work: impl Fn(usize) + Sync) -> bool {
+        let run = || match self.pool() {
+            Some(pool) if blocks > 1 => {
+                pool.install(|| (0..blocks).into_par_iter().with_max_len(1).for_each(&work));
+            }
+            _ => (0..blocks).for_each(&work),
+        };
+        catch_unwind(AssertUnwindSafe(run)).is_ok()
+    }
+
+    fn pool(&self) -> Option<&ThreadPool> {
+        if self.count == 1 {
+            return None;
+        }
+        let make = || ThreadPoolBuilder::new().num_threads(self.count).thread_name(|n| format!("microtome-{n}")).build();
+        self.pool.get_or_init(|| make().ok()).as_ref()
+    }
+}
+
+/// What generated code passes on to the run-time library.
+pub(crate) struct Context<'a> {
+    /// The threads of this run.
+    pub(crate) threads: &'a Threads,
+}
+
+/// A loop nest: frame, first iteration, end, record of a fault. Returns the status.
+type Loop = unsafe extern "C" fn(*const i64, i64, i64, *mut i64) -> i64;
+
+/// The function behind the name.
+pub(crate) fn symbol(name: &str) -> Option<*const u8> {
+    (name == "parallel_for").then_some(parallel_for as *const u8)
+}
+
+/// Addresses that other threads may use; see the safety contract of [`parallel_for`].
+#[derive(Clone, Copy)]
+struct Shared(*const i64);
+// SAFETY: the frame is only read while the loop runs.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn address(self) -> *const i64 {
+        self.0
+    }
+}
+
+/// Runs `0..extent` of a loop whose iterations may run at the same time.
+///
+/// # Safety
+/// Pointers are valid: the context's and the frame's for reading, the record's for two values; the frame belongs to
+/// `body`, whose iterations write to disjoint memory.
+unsafe extern "C" fn parallel_for(
+    context: *const Context,
+    body: Loop,
+    frame: *const i64,
+    extent: i64,
+    work: i64,
+    record: *mut i64,
+) -> i64 {
+    // SAFETY: the caller's promise.
+    let threads = unsafe { (*context).threads };
+    let total = extent.saturating_mul(work.max(1));
+    let blocks = (total / BLOCK).clamp(1, BLOCKS).min(extent.max(1));
+    if total < SERIAL || blocks == 1 || threads.count == 1 {
+        // SAFETY: the caller's promise.
+        return unsafe { body(frame, 0, extent, record) };
+    }
+    let length = extent / blocks + i64::from(extent % blocks != 0);
+    let blocks = (extent / length + i64::from(extent % length != 0)) as usize;
+    let faults: Vec<OnceLock<(i64, [i64; 2])>> = (0..blocks).map(|_| OnceLock::new()).collect();
+    let lowest = AtomicUsize::new(usize::MAX);
+    let frame = Shared(frame);
+    let finished = threads.for_each(blocks, |block| {
+        if block > lowest.load(Ordering::Relaxed) {
+            return;
+        }
+        let begin = block as i64 * length;
+        let end = extent.min(begin + length);
+        let mut values = [0i64; 2];
+        // SAFETY: the caller's promise; blocks are disjoint ranges of iterations.
+        let status = unsafe { body(frame.address(), begin, end, values.as_mut_ptr()) };
+        if status != 0 {
+            let _ = faults[block].set((status, values));
+            lowest.fetch_min(block, Ordering::Relaxed);
+        }
+    });
+    let fault = faults.iter().find_map(OnceLock::get);
+    match (finished, fault) {
+        (false, _) => INTERNAL,
+        (true, None) => 0,
+        (true, Some((status, values))) => {
+            // SAFETY: the caller's promise.
+            unsafe { record.cast::<[i64; 2]>().write(*values) };
+            *status
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C" fn fails_from_1000(_: *const i64, begin: i64, end: i64, record: *mut i64) -> i64 {
+        let bad = begin.max(1000);
+        if bad >= end {
+            return 0;
+        }
+        // SAFETY: `parallel_for` hands a record of two values.
+        unsafe { record.write(bad) };
+        7
+    }
+
+    #[test]
+    fn the_lowest_fault_is_reported() {
+        for count in [1, 2, 3] {
+            let threads = Threads::new(count);
+            let context = Context { threads: &threads };
+            let mut record = [0i64; 2];
+            for _ in 0..50 {
+                // SAFETY: all pointers are to locals; the body ignores the frame.
+                let status = unsafe {
+                    parallel_for(
+                        &raw const context,
+                        fails_from_1000,
+                        std::ptr::null(),
+                        1 << 20,
+                        100,
+                        record.as_mut_ptr(),
+                    )
+                };
+                assert_eq!((status, record[0]), (7, 1000));
+            }
+        }
+    }
+}

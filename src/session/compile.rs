@@ -1,0 +1,140 @@
+//! From a checked graph to something that runs: machine code, or the interpreter.
+//!
+//! In: a graph and sizes to expect. Out: [`Runnable`], called with arrays.
+//! Always holds: the interpreter and the compiled code give the same results and the same errors.
+
+use crate::codegen::{Compiled, compile};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{CheckKind, Graph, SizeEnv};
+use crate::interp::{self, FaultKind};
+use crate::loops::{self, FaultSite};
+use crate::pipeline::{self, Context};
+use crate::runtime::array::{Array, ArrayView};
+use crate::runtime::execute::{Arenas, Failure, Resources, execute};
+use crate::runtime::fault::Fault;
+use crate::runtime::threads::Threads;
+use crate::syntax::span::Span;
+
+/// A graph that can be called.
+pub(super) enum Runnable {
+    /// Machine code.
+    Native {
+        /// The loops it was made of: buffers, sizes and checks.
+        kernel: Box<loops::Kernel>,
+        /// The code.
+        code: Compiled,
+        /// Scratch memory of earlier calls.
+        arenas: Arenas,
+        /// Shapes of the results.
+        results: Vec<Vec<crate::graph::Size>>,
+    },
+    /// The reference interpreter.
+    Interpreted(Box<Graph>),
+}
+
+impl Runnable {
+    /// Compiles a graph, planning for the sizes in `context`.
+    pub fn native(graph: &Graph, context: &mut Context) -> Result<Runnable> {
+        let results = graph.outputs.iter().map(|&id| graph.shape(id).to_vec()).collect();
+        let planned = pipeline::run(graph, context, None, |_, _| {})?;
+        let kernel = loops::lower(&planned)?;
+        if cfg!(debug_assertions) {
+            loops::verify(&kernel).map_err(|text| bug(&text))?;
+        }
+        let code = compile(&kernel).map_err(|error| bug(&error.to_string()))?;
+        Ok(Runnable::Native { kernel: Box::new(kernel), code, arenas: Arenas::default(), results })
+    }
+
+    /// Prepares a graph for the interpreter.
+    pub fn interpreted(graph: &Graph, context: &mut Context) -> Result<Runnable> {
+        let graph = pipeline::run_only(graph, context, pipeline::REFERENCE)?;
+        Ok(Runnable::Interpreted(Box::new(graph)))
+    }
+
+    /// Calls it. The arrays have the types of the graph's inputs at these sizes.
+    pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
+        match self {
+            Runnable::Native { kernel, code, arenas, results } => {
+                let extent = |size: &crate::graph::Size| usize::try_from(size.eval(sizes).unwrap_or(0).max(0)).unwrap_or(0);
+                let shapes: Vec<Vec<usize>> = results.iter().map(|shape| shape.iter().map(extent).collect()).collect();
+                let resources = Resources { threads, arenas };
+                execute(kernel, code, inputs, &shapes, sizes, resources).map_err(|failure| explain(failure, &kernel.faults))
+            }
+            Runnable::Interpreted(graph) => {
+                let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
+                interp::evaluate(graph, &inputs, sizes).map_err(|fault| {
+                    let kind = match &fault.kind {
+                        FaultKind::Index { axis, index, extent } => {
+                            return index_fault(*axis, *index, *extent, fault.span);
+                        }
+                        FaultKind::DivisionByZero => return division_fault(fault.span),
+                        FaultKind::Assertion { message } => return assertion_fault(message.as_deref(), fault.span),
+                        FaultKind::Unsupported(text) | FaultKind::NoSize(text) => text,
+                    };
+                    bug(kind)
+                })
+            }
+        }
+    }
+}
+
+fn bug(text: &str) -> Box<Diagnostic> {
+    Diagnostic::global(codes::BUG, format!("the compiler failed: {text}")).help("please report this with the program that caused it")
+}
+
+fn explain(failure: Failure, sites: &[FaultSite]) -> Box<Diagnostic> {
+    match failure {
+        Failure::Memory { needed, limit } => Diagnostic::global(
+            codes::MEMORY,
+            format!("{} are needed, {} are free", bytes(needed), bytes(limit)),
+        )
+        .help("work on fewer rows at a time, or reduce before keeping an array"),
+        Failure::Unbound => bug("a size has no value"),
+        Failure::Fault(fault) => explain_fault(fault, sites),
+    }
+}
+
+fn explain_fault(fault: Fault, sites: &[FaultSite]) -> Box<Diagnostic> {
+    let Some(site) = sites.get(fault.site) else { return bug("the kernel failed for a reason of its own") };
+    match &site.kind {
+        CheckKind::Index { axis } => index_fault(*axis, fault.values[0], fault.values[1], site.span),
+        CheckKind::NonZero => division_fault(site.span),
+        CheckKind::Assert { message } => assertion_fault(message.as_deref(), site.span),
+    }
+}
+
+fn index_fault(axis: usize, index: i64, extent: i64, span: Span) -> Box<Diagnostic> {
+    let text = format!("the index {index} is outside axis {axis} of size {extent}");
+    let error = Diagnostic::error(codes::INDEX_RANGE, span, text);
+    if extent == 0 {
+        error.help("the axis is empty")
+    } else if index == extent {
+        error.help(format!("indexes start at 0: the last element is at {}, or at -1", extent - 1))
+    } else {
+        error.help(format!("indexes of this axis go from 0 to {}, or from -{extent} to -1 from the end", extent - 1))
+    }
+}
+
+fn division_fault(span: Span) -> Box<Diagnostic> {
+    Diagnostic::error(codes::DIVISION, span, "an integer is divided by zero")
+        .at("this is 0")
+        .help("divide floats with / to get inf or nan instead")
+}
+
+fn assertion_fault(message: Option<&str>, span: Span) -> Box<Diagnostic> {
+    match message {
+        Some(message) => Diagnostic::error(codes::ASSERTION, span, message.to_string()).at("this does not hold"),
+        None => Diagnostic::error(codes::ASSERTION, span, "the assertion failed").at("this does not hold"),
+    }
+}
+
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut value, mut unit) = (count as f64, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0);
+    format!("{value:.decimals$} {}", UNITS.get(unit).copied().unwrap_or("bytes"))
+}

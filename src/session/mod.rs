@@ -1,0 +1,126 @@
+//! The public API: compile a module, get a kernel, call it; or run a program.
+//!
+//! In: source text, arrays. Out: arrays, or an [`Error`] with everything a person needs to mend it.
+//! Always holds: nothing here panics on bad input, and a session that reported an error goes on.
+
+mod compile;
+mod emit;
+mod error;
+mod files;
+mod kernel;
+mod script;
+
+pub use emit::Stage;
+pub use error::Error;
+pub use kernel::Kernel;
+pub use script::{InputSource, RunOptions};
+
+use crate::check::{Checked, Functions};
+use crate::diagnostic::{Diagnostic, Sources};
+use crate::runtime::threads::Threads;
+use crate::syntax::ast::{Input, Statement};
+use crate::syntax::span::Span;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Where programs are compiled and run. Cheap to make; kernels outlive it.
+///
+/// ```
+/// use microtome::{ArrayView, Session};
+/// use ndarray::array;
+///
+/// let session = Session::new();
+/// let module = session.compile("norms.tome", "
+///     fn norms(x: f64[n, d]) -> f64[n] = [sqrt(sum(x[i]^2)) for i in 0:n]
+/// ")?;
+/// let norms = module.kernel("norms")?;
+/// let x = array![[3.0, 4.0], [5.0, 12.0]];
+/// let result = norms.call(&[ArrayView::from(&x)])?;
+/// assert_eq!(result[0].to_f64_vec(), [5.0, 13.0]);
+/// # Ok::<(), microtome::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    threads: Arc<Threads>,
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session::new()
+    }
+}
+
+/// A program that has been read and checked: functions, and statements that can be run.
+pub struct Module {
+    sources: Sources,
+    functions: Functions,
+    inputs: Vec<Input>,
+    statements: Vec<Statement>,
+    warnings: Vec<Box<Diagnostic>>,
+    threads: Arc<Threads>,
+}
+
+impl Session {
+    /// A session that uses as many threads as the machine runs at once.
+    pub fn new() -> Session {
+        Session { threads: Arc::new(Threads::default()) }
+    }
+
+    /// A session whose kernels use at most `threads` threads.
+    pub fn with_threads(threads: usize) -> Session {
+        Session { threads: Arc::new(Threads::new(threads)) }
+    }
+
+    /// Reads a program and checks its functions.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text or with a function.
+    pub fn compile(&self, name: &str, source: &str) -> Result<Module, Error> {
+        files::compile(self, name, source.as_bytes(), None)
+    }
+
+    /// The same for a file; what it imports is looked up beside it.
+    ///
+    /// # Errors
+    /// As [`Session::compile`], and when a file cannot be read.
+    pub fn compile_file(&self, path: &Path) -> Result<Module, Error> {
+        files::compile_file(self, path)
+    }
+}
+
+impl Module {
+    /// The names of the functions.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.functions.names()
+    }
+
+    /// What the compiler warned of, rendered for a person.
+    pub fn warnings(&self, color: bool) -> Vec<String> {
+        self.warnings.iter().map(|warning| self.sources.render(warning, color)).collect()
+    }
+
+    /// A function as a kernel. Compilation happens at the first call, when there are sizes to plan for, and serves
+    /// every size from then on.
+    ///
+    /// # Errors
+    /// When there is no such function.
+    pub fn kernel(&self, name: &str) -> Result<Kernel, Error> {
+        let checked = self.checked(name)?;
+        Kernel::new(&checked, self.sources.clone(), self.threads.clone())
+    }
+
+    fn checked(&self, name: &str) -> Result<Rc<Checked>, Error> {
+        self.functions.get(name, Span::default()).map_err(|mut diagnostic| {
+            // The question came from outside: there is no place in the source to show.
+            if !self.functions.contains(name) {
+                diagnostic.labels.clear();
+            }
+            self.error(diagnostic)
+        })
+    }
+
+    fn error(&self, diagnostic: Box<Diagnostic>) -> Error {
+        Error::new(vec![diagnostic], self.sources.clone())
+    }
+}

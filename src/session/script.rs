@@ -1,0 +1,561 @@
+//! Running a program's statements.
+//!
+//! In: a module, its inputs, where to print. Out: what the program prints and saves.
+//! Always holds: all inputs and statements are checked before anything is printed or written (a program that asks for
+//! the time is run up to there first), and effects happen in program order.
+
+use super::compile::Runnable;
+use super::kernel::bind_sizes;
+use super::{Error, Module};
+use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
+use crate::diagnostic::{Diagnostic, Result as Checking, codes, nearest};
+use crate::graph::{Copier, Graph, NodeId, Op, Size, SizeEnv, Type, reachable};
+use crate::io;
+use crate::pipeline::Context;
+use crate::runtime::array::{Array, ArrayView, DType};
+use crate::runtime::print::format_array;
+use crate::syntax::ast::{Argument, Expr, ExprKind, Input, Statement, StatementKind};
+use crate::syntax::span::Span;
+use crate::syntax::visit;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Where a program's inputs come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InputSource {
+    /// `x=file.npy` or `k=3`.
+    Named(String, String),
+    /// `all.npz`: each key feeds the input of that name.
+    All(PathBuf),
+}
+
+/// How to run a program.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The inputs.
+    pub inputs: Vec<InputSource>,
+    /// Use the reference interpreter instead of machine code.
+    pub interpret: bool,
+}
+
+/// Files and the clock, for statements.
+struct Outside {
+    start: Instant,
+    dry: bool,
+}
+
+impl Host for Outside {
+    fn load(&mut self, path: &str, span: Span) -> Checking<Loaded> {
+        match io::load(Path::new(path)) {
+            Ok(io::Loaded::Array(array)) => Ok(Loaded::Array(array)),
+            Ok(io::Loaded::Record(fields)) => Ok(Loaded::Record(fields)),
+            Err(error) => Err(error.diagnostic(Some(span))),
+        }
+    }
+
+    fn clock(&mut self, _: &Graph, _: &[NodeId]) -> Checking<f64> {
+        Ok(if self.dry { 0.0 } else { self.start.elapsed().as_secs_f64() })
+    }
+}
+
+/// Something a statement does to the world.
+enum Effect {
+    Print(Vec<Value>),
+    Save(PathBuf, Vec<(Option<String>, NodeId)>, Span),
+}
+
+/// A statement whose work has not been done yet.
+struct Pending {
+    effect: Option<Effect>,
+    checks: Range<usize>,
+}
+
+struct Runner<'m, 'o> {
+    module: &'m Module,
+    checker: Checker<'m>,
+    interpret: bool,
+    values: FxHashMap<NodeId, Array>,
+    pending: Vec<Pending>,
+    checked: usize,
+    out: &'o mut dyn Write,
+    warn: &'o mut dyn FnMut(String),
+    warned: usize,
+}
+
+impl Module {
+    /// Runs the statements. What they print goes to `out`, rendered warnings to `warn`.
+    ///
+    /// # Errors
+    /// When an input is missing, misshapen or surplus, when a statement does not check, or when one fails.
+    pub fn run(&self, options: &RunOptions, out: &mut dyn Write, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+        let mut outside = Outside { start: Instant::now(), dry: false };
+        let given = gather(&options.inputs).and_then(|given| self.match_inputs(given)).map_err(|d| self.error(d))?;
+        for warning in &self.warnings {
+            warn(self.sources.render(warning, false));
+        }
+        let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
+        checker.announce(&self.statements);
+        let values = bind_inputs(&mut checker, &self.inputs, given).map_err(|d| self.error(d))?;
+        let interpret = options.interpret;
+        let mut runner =
+            Runner { module: self, checker, interpret, values, pending: Vec::new(), checked: 0, out, warn, warned: 0 };
+        runner.run().map_err(|d| self.error(d))
+    }
+
+    /// Checks the statements without running them, inputs of any size; gives rendered warnings.
+    ///
+    /// # Errors
+    /// The first thing wrong.
+    pub fn check(&self, color: bool) -> Result<Vec<String>, Error> {
+        let graph = self.program_graph()?;
+        let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
+        let passes = crate::pipeline::REFERENCE;
+        crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
+        for name in self.functions.names() {
+            let checked = self.checked(name)?;
+            crate::pipeline::run_only(&checked.graph, &mut context, passes).map_err(|d| self.error(d))?;
+        }
+        let mut shown: Vec<String> = Vec::new();
+        for warning in &context.warnings {
+            let text = self.sources.render(warning, color);
+            if !shown.contains(&text) {
+                shown.push(text);
+            }
+        }
+        Ok(shown)
+    }
+
+    /// The statements as one graph over inputs of any size: its outputs are what is printed and saved.
+    pub(super) fn program_graph(&self) -> Result<Graph, Error> {
+        let mut outside = Outside { start: Instant::now(), dry: true };
+        let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
+        checker.announce(&self.statements);
+        self.program_graph_inner(&mut checker).map_err(|d| self.error(d))?;
+        Ok(checker.graph)
+    }
+
+    fn program_graph_inner(&self, checker: &mut Checker<'_>) -> Checking<()> {
+        for input in &self.inputs {
+            declare(checker, input)?;
+        }
+        let mut outputs = Vec::new();
+        for statement in &self.statements {
+            match effect(checker, statement)? {
+                Some(Effect::Print(values)) => outputs.extend(values.iter().flat_map(Value::nodes)),
+                Some(Effect::Save(_, parts, _)) => outputs.extend(parts.iter().map(|(_, id)| *id)),
+                None => {}
+            }
+        }
+        checker.graph.outputs = outputs;
+        Ok(())
+    }
+
+    /// Pairs what is given with what is declared.
+    fn match_inputs(&self, given: Vec<(String, Given)>) -> Checking<Vec<Option<Given>>> {
+        let mut slots: Vec<Option<Given>> = self.inputs.iter().map(|_| None).collect();
+        let declared: Vec<&str> = self.inputs.iter().map(|input| input.name.text.as_str()).collect();
+        for (name, value) in given {
+            let at = declared.iter().position(|known| *known == name);
+            match at.and_then(|at| slots.get_mut(at)) {
+                Some(slot @ None) => *slot = Some(value),
+                Some(Some(_)) => {
+                    return Err(Diagnostic::global(codes::INPUT, format!("the input `{name}` is given twice")));
+                }
+                None => {
+                    let error = Diagnostic::global(codes::INPUT, format!("the program has no input `{name}`"));
+                    return Err(match nearest(&name, declared.iter().copied()) {
+                        Some(near) => error.help(format!("did you mean `{near}`?")),
+                        None if declared.is_empty() => error.help("it declares no inputs"),
+                        None => error.help(format!("its inputs are {}", declared.join(", "))),
+                    });
+                }
+            }
+        }
+        Ok(slots)
+    }
+}
+
+/// An input as given: an array, or text for a scalar.
+enum Given {
+    Array(Array),
+    Text(String),
+}
+
+fn gather(sources: &[InputSource]) -> Checking<Vec<(String, Given)>> {
+    let mut all = Vec::new();
+    for source in sources {
+        match source {
+            InputSource::All(path) => match io::load(path).map_err(|error| error.diagnostic(None))? {
+                io::Loaded::Record(fields) => {
+                    all.extend(fields.into_iter().map(|(name, array)| (name, Given::Array(array))));
+                }
+                io::Loaded::Array(_) => {
+                    let text = format!("{} holds one array without a name", path.display());
+                    return Err(Diagnostic::global(codes::INPUT, text)
+                        .help(format!("say which input it is: --input x={}", path.display())));
+                }
+            },
+            InputSource::Named(name, value) => all.push((name.clone(), named(name, value)?)),
+        }
+    }
+    Ok(all)
+}
+
+fn named(name: &str, value: &str) -> Checking<Given> {
+    let path = Path::new(value);
+    let is_scalar = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
+    if is_scalar && !path.exists() {
+        return Ok(Given::Text(value.to_string()));
+    }
+    match io::load(path).map_err(|error| error.diagnostic(None))? {
+        io::Loaded::Array(array) => Ok(Given::Array(array)),
+        io::Loaded::Record(mut fields) => {
+            let names: Vec<String> = fields.iter().map(|(field, _)| field.clone()).collect();
+            let at = names.iter().position(|field| field == name).or((names.len() == 1).then_some(0));
+            match at {
+                Some(at) => Ok(Given::Array(fields.swap_remove(at).1)),
+                None => Err(Diagnostic::global(codes::INPUT, format!("{value} has no array `{name}`"))
+                    .help(format!("it has {}", names.join(", ")))),
+            }
+        }
+    }
+}
+
+/// Declares an input without a value.
+fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type> {
+    let mut names = Vec::new();
+    crate::check::size_names(&input.ty, &mut names);
+    let ty = match crate::check::declared(&input.ty)? {
+        Declared::Array(ty, _) => ty,
+        Declared::Tuple(_, span) => {
+            return Err(Diagnostic::error(codes::TYPE, span, "an input is one array or scalar"));
+        }
+    };
+    if checker.scope.get(&input.name.text).is_some() {
+        return Err(Diagnostic::error(codes::DUPLICATE_NAME, input.name.span, format!("`{}` is declared twice", input.name.text)));
+    }
+    for (name, span) in names {
+        if checker.scope.get(&name).is_none() {
+            let value = Value::array(checker.graph.size_value(&Size::var(&name)));
+            checker.scope.bind(&name, value, span, false);
+        }
+    }
+    let id = checker.graph.add_input(input.name.text.clone(), ty.clone());
+    checker.bind_value(&input.name, Value::array(id));
+    Ok(ty)
+}
+
+/// Binds every input to its value; sizes become literals.
+fn bind_inputs(
+    checker: &mut Checker<'_>,
+    inputs: &[Input],
+    given: Vec<Option<Given>>,
+) -> Checking<FxHashMap<NodeId, Array>> {
+    let functions = Functions::default();
+    let mut scratch = Checker::new("inputs", &functions, None);
+    let mut arrays: Vec<(String, Type, Array, Span)> = Vec::new();
+    for (input, given) in inputs.iter().zip(given) {
+        let ty = declare(&mut scratch, input)?;
+        let Some(given) = given else {
+            return Err(Diagnostic::error(codes::INPUT, input.span, format!("the input `{}` is missing", input.name.text))
+                .help(format!("give it with --input {}=…", input.name.text)));
+        };
+        arrays.push((input.name.text.clone(), ty.clone(), fitting(&input.name.text, &ty, given)?, input.span));
+    }
+    let formals: Vec<(&str, &Type)> = arrays.iter().map(|(name, ty, ..)| (name.as_str(), ty)).collect();
+    let shapes: Vec<&[usize]> = arrays.iter().map(|(_, _, array, _)| array.shape()).collect();
+    let sizes = bind_sizes(&formals, &shapes, &SizeEnv::new()).map_err(|mut problem| {
+        problem.code = codes::INPUT;
+        problem
+    })?;
+    for (name, value) in &sizes {
+        let value = Value::array(checker.graph.int(*value));
+        checker.scope.bind(name, value, Span::default(), false);
+    }
+    let mut values = FxHashMap::default();
+    for ((name, ty, array, _), input) in arrays.into_iter().zip(inputs) {
+        let literal = |size: &Size| Size::from(size.eval(&sizes).unwrap_or(0));
+        let ty = Type::array(ty.dtype, ty.shape.iter().map(literal).collect());
+        let id = checker.graph.add_input(name, ty);
+        checker.bind_value(&input.name, Value::array(id));
+        values.insert(id, array);
+    }
+    Ok(values)
+}
+
+/// What is given, as the declared dtype and rank.
+fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
+    let wrong = |found: String| {
+        Diagnostic::global(codes::INPUT, format!("the input `{name}` is declared {ty}, what is given is {found}"))
+    };
+    let array = match given {
+        Given::Array(array) => array,
+        Given::Text(text) => {
+            let parsed = match ty.dtype {
+                DType::F64 => text.parse::<f64>().ok().map(Array::from),
+                DType::F32 => text.parse::<f32>().ok().map(Array::from),
+                DType::I64 => text.parse::<i64>().ok().map(Array::from),
+                DType::Bool => text.parse::<bool>().ok().map(Array::from),
+            };
+            parsed.ok_or_else(|| wrong(format!("`{text}`")))?
+        }
+    };
+    let found = crate::runtime::print::format_type(&array);
+    if array.dtype() != ty.dtype {
+        return Err(wrong(found).help(format!("save it as {}, or declare the type it has and convert in the program", ty.dtype)));
+    }
+    if array.shape().len() != ty.rank() {
+        return Err(wrong(found).help(format!("the declared type has {} axes", ty.rank())));
+    }
+    Ok(array)
+}
+
+/// Checks a statement; gives what it does to the world, if anything.
+fn effect(checker: &mut Checker<'_>, statement: &Statement) -> Checking<Option<Effect>> {
+    if let StatementKind::Expr(Expr { kind: ExprKind::Call(callee, args), span, .. }) = &statement.kind
+        && let ExprKind::Name(name) = &callee.kind
+    {
+        match name.as_str() {
+            "print" => return print(checker, args).map(Some),
+            "save" => return save(checker, args, *span).map(Some),
+            _ => {}
+        }
+    }
+    checker.statement(statement)?;
+    Ok(None)
+}
+
+fn print(checker: &mut Checker<'_>, args: &[Argument]) -> Checking<Effect> {
+    let mut values = Vec::new();
+    for arg in args {
+        if let Some(name) = &arg.name {
+            return Err(Diagnostic::error(codes::ARGUMENTS, name.span, "`print` has no named arguments"));
+        }
+        let value = checker.expression(&arg.value)?;
+        if matches!(value, Value::Function(_) | Value::NewAxis | Value::Nothing) {
+            let what = value.describe(&checker.graph);
+            return Err(Diagnostic::error(codes::TYPE, arg.value.span, "this cannot be printed").at(format!("this is {what}")));
+        }
+        values.push(value);
+    }
+    Ok(Effect::Print(values))
+}
+
+fn save(checker: &mut Checker<'_>, args: &[Argument], span: Span) -> Checking<Effect> {
+    let Some((first, rest)) = args.split_first() else {
+        return Err(Diagnostic::error(codes::ARGUMENTS, span, "`save` needs a path").help("save(\"out.npz\", g=g)"));
+    };
+    let ExprKind::Str(path) = &first.value.kind else {
+        return Err(Diagnostic::error(codes::TYPE, first.value.span, "`save` takes a path in quotes first"));
+    };
+    if rest.is_empty() {
+        return Err(Diagnostic::error(codes::ARGUMENTS, span, "`save` needs something to write")
+            .help("save(\"out.npz\", g=g), or save(\"out.npy\", g)"));
+    }
+    let mut parts = Vec::new();
+    for arg in rest {
+        let value = checker.expression(&arg.value)?;
+        let Value::Array { id, .. } = value else {
+            let what = value.describe(&checker.graph);
+            return Err(Diagnostic::error(codes::TYPE, arg.value.span, "only arrays are saved").at(format!("this is {what}")));
+        };
+        parts.push((arg.name.as_ref().map(|name| name.text.clone()), id));
+    }
+    let unnamed = parts.iter().filter(|(name, _)| name.is_none()).count();
+    if unnamed > 0 && parts.len() > 1 {
+        return Err(Diagnostic::error(codes::ARGUMENTS, span, "several arrays need names")
+            .help("save(\"out.npz\", g=g, c=c)"));
+    }
+    Ok(Effect::Save(PathBuf::from(path), parts, span))
+}
+
+/// Whether a statement asks for the time.
+fn asks_time(statement: &Statement) -> bool {
+    let mut asks = false;
+    visit::statement_expressions(statement, &mut |expr| {
+        asks |= matches!(&expr.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(n) if n == "clock"));
+    });
+    asks
+}
+
+impl Runner<'_, '_> {
+    fn run(&mut self) -> Checking<()> {
+        let module = self.module;
+        for statement in &module.statements {
+            if asks_time(statement) {
+                let live = self.checker.scope.bindings().flat_map(|binding| binding.value.nodes()).collect();
+                self.flush(live)?;
+            }
+            let effect = effect(&mut self.checker, statement)?;
+            self.values.extend(self.checker.loaded.drain(..));
+            let checks = self.checked..self.checker.graph.checks.len();
+            self.checked = checks.end;
+            self.pending.push(Pending { effect, checks });
+        }
+        self.flush(Vec::new())
+    }
+
+    /// Does everything that is pending, in one kernel; also computes what is in `live`.
+    fn flush(&mut self, live: Vec<NodeId>) -> Checking<()> {
+        let pending = std::mem::take(&mut self.pending);
+        let mut roots: Vec<NodeId> = pending.iter().flat_map(|p| effect_nodes(p.effect.as_ref())).collect();
+        roots.extend(live);
+        let checks: Vec<NodeId> = pending.iter().flat_map(|p| self.checker.graph.checks[p.checks.clone()].to_vec()).collect();
+        match self.compute(&roots, &checks) {
+            Ok(()) => pending.iter().try_for_each(|p| self.perform(p.effect.as_ref())),
+            Err(problem) => {
+                // Once more, statement by statement, so that what stands above the failing one is done.
+                for p in &pending {
+                    let checks = self.checker.graph.checks[p.checks.clone()].to_vec();
+                    self.compute(&effect_nodes(p.effect.as_ref()), &checks)?;
+                    self.perform(p.effect.as_ref())?;
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// Computes nodes and remembers their values.
+    fn compute(&mut self, roots: &[NodeId], checks: &[NodeId]) -> Checking<()> {
+        let mut wanted: Vec<NodeId> = Vec::new();
+        for &root in roots {
+            if !self.values.contains_key(&root) && !wanted.contains(&root) {
+                wanted.push(root);
+            }
+        }
+        let mut context = Context::default();
+        let done = if wanted.is_empty() && checks.is_empty() {
+            Ok(())
+        } else {
+            let (graph, inputs) = self.segment(&wanted, checks);
+            self.evaluate(&graph, &inputs, &mut context).map(|results| {
+                self.values.extend(wanted.into_iter().zip(results));
+            })
+        };
+        self.report(&context.warnings);
+        done
+    }
+
+    fn evaluate(&self, graph: &Graph, inputs: &[NodeId], context: &mut Context) -> Checking<Vec<Array>> {
+        let runnable = if self.interpret {
+            Runnable::interpreted(graph, context)?
+        } else {
+            Runnable::native(graph, context)?
+        };
+        let views: Vec<ArrayView<'_>> =
+            inputs.iter().filter_map(|id| self.values.get(id)).map(Array::view).collect();
+        runnable.call(&views, &SizeEnv::new(), &self.module.threads)
+    }
+
+    fn report(&mut self, warnings: &[Box<Diagnostic>]) {
+        let own = self.checker.warnings.split_off(self.warned.min(self.checker.warnings.len()));
+        for warning in own.iter().chain(warnings) {
+            (self.warn)(self.module.sources.render(warning, false));
+        }
+        self.warned = self.checker.warnings.len();
+    }
+
+    /// The part of the program that computes `roots`, with what is known already as inputs.
+    fn segment(&self, roots: &[NodeId], checks: &[NodeId]) -> (Graph, Vec<NodeId>) {
+        let source = &self.checker.graph;
+        let all: Vec<NodeId> = checks.iter().chain(roots).copied().collect();
+        let kept = differentiated(source, &all);
+        let known = |id: NodeId| self.values.contains_key(&id) && !kept.contains(&id);
+        let mut needed = vec![false; source.len()];
+        all.iter().for_each(|id| needed[id.0 as usize] = true);
+        for id in source.ids().rev() {
+            if needed[id.0 as usize] && !known(id) {
+                source.node(id).inputs.iter().for_each(|input| needed[input.0 as usize] = true);
+            }
+        }
+        let mut graph = Graph::new("main");
+        let mut copier = Copier::new(source);
+        let mut inputs = Vec::new();
+        for id in source.ids().filter(|id| needed[id.0 as usize]) {
+            if known(id) {
+                let name = format!("v{}", inputs.len());
+                let copy = graph.add_input(name, source.ty(id).clone());
+                copier.set(id, copy);
+                inputs.push(id);
+            } else {
+                copier.copy(&mut graph, id);
+            }
+        }
+        graph.reserve_marks(source.mark_count());
+        graph.checks = checks.iter().filter_map(|id| copier.get(*id)).collect();
+        graph.outputs = roots.iter().filter_map(|id| copier.get(*id)).collect();
+        (graph, inputs)
+    }
+
+    fn perform(&mut self, effect: Option<&Effect>) -> Checking<()> {
+        match effect {
+            None => Ok(()),
+            Some(Effect::Print(values)) => {
+                let line: Vec<String> = values.iter().map(|value| self.show(value)).collect();
+                // A reader that has gone away is no error of the program's.
+                let _ = writeln!(self.out, "{}", line.join(" "));
+                Ok(())
+            }
+            Some(Effect::Save(path, parts, span)) => {
+                let arrays: Vec<(String, &Array)> = parts
+                    .iter()
+                    .filter_map(|(name, id)| Some((name.clone().unwrap_or_default(), self.values.get(id)?)))
+                    .collect();
+                let saved = match arrays.as_slice() {
+                    [(name, array)] if name.is_empty() => io::save_array(path, array),
+                    fields => io::save_record(path, fields),
+                };
+                saved.map_err(|error| error.diagnostic(Some(*span)))
+            }
+        }
+    }
+
+    fn show(&self, value: &Value) -> String {
+        match value {
+            Value::Text(text) => text.clone(),
+            Value::Array { id, .. } => self.values.get(id).map(format_array).unwrap_or_default(),
+            Value::Tuple(parts) => {
+                format!("({})", parts.iter().map(|part| self.show(part)).collect::<Vec<_>>().join(", "))
+            }
+            Value::Record(fields) => {
+                let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", self.show(value))).collect();
+                format!("({})", fields.join(", "))
+            }
+            other => other.describe(&self.checker.graph),
+        }
+    }
+}
+
+fn effect_nodes(effect: Option<&Effect>) -> Vec<NodeId> {
+    match effect {
+        None => Vec::new(),
+        Some(Effect::Print(values)) => values.iter().flat_map(Value::nodes).collect(),
+        Some(Effect::Save(_, parts, _)) => parts.iter().map(|(_, id)| *id).collect(),
+    }
+}
+
+/// Nodes that a gradient has to see through, so that they are computed anew even if their values are known.
+fn differentiated(graph: &Graph, roots: &[NodeId]) -> FxHashSet<NodeId> {
+    let mut kept = FxHashSet::default();
+    for id in reachable(graph, roots) {
+        let node = graph.node(id);
+        if let (Op::Grad, [cost, by]) = (&node.op, node.inputs.as_slice()) {
+            let mut active: FxHashSet<NodeId> = FxHashSet::default();
+            for inner in reachable(graph, &[*cost]) {
+                let depends = graph.node(inner).inputs.iter().any(|x| *x == *by || active.contains(x));
+                if depends {
+                    active.insert(inner);
+                }
+            }
+            kept.extend(active);
+            // The name itself stays a node of its own; what it stands for may be known.
+            if matches!(graph.node(*by).op, Op::Mark(_)) {
+                kept.insert(*by);
+            }
+        }
+    }
+    kept
+}
