@@ -56,22 +56,26 @@ impl NestWriter<'_, '_> {
     /// An instruction inside of the innermost loop: one value per vector of the round.
     pub(super) fn inner_instruction(&mut self, value: Inner, round: &mut Round) {
         let plan = self.plan;
-        let mut results = Vec::with_capacity(round.unroll);
-        for part in 0..round.unroll {
-            results.push(match &plan.nest.body[value] {
-                Inst::Index(affine) => self.index(value, affine, round, part),
-                Inst::Load(_, affine) => {
-                    let (dtype, slot) = (plan.dtypes[value], value);
-                    let address = self.address(slot, affine, dtype.size(), round);
-                    self.load(dtype, address, round.lanes, part)
-                }
-                inst => {
-                    let operands = super::plan::operands(inst);
+        let (lanes, parts) = (round.lanes, 0..round.unroll);
+        let results = match &plan.nest.body[value] {
+            Inst::Index(affine) => {
+                let first = self.address(value, affine, 1, round);
+                parts.map(|part| self.index(first, affine, lanes, part)).collect()
+            }
+            Inst::Load(_, affine) => {
+                let dtype = plan.dtypes[value];
+                let address = self.address(value, affine, dtype.size(), round);
+                parts.map(|part| self.load(dtype, address, lanes, part)).collect()
+            }
+            inst => {
+                let operands = super::plan::operands(inst);
+                let apply = |part| {
                     let args: Vec<Value> = operands.iter().map(|arg| self.operand(*arg, round, part)).collect();
-                    self.apply(value, &args, round.lanes)
-                }
-            });
-        }
+                    self.apply(value, &args, lanes)
+                };
+                parts.map(apply).collect()
+            }
+        };
         round.values.insert(value, results);
     }
 
@@ -131,9 +135,9 @@ impl NestWriter<'_, '_> {
         address
     }
 
-    fn index(&mut self, slot: usize, affine: &Affine, round: &mut Round, part: usize) -> Value {
-        let first = self.address(slot, affine, 1, round);
-        if round.lanes == Lanes::One {
+    /// The lanes of an index, from the one in the first lane of the first vector.
+    fn index(&mut self, first: Value, affine: &Affine, lanes: Lanes, part: usize) -> Value {
+        if lanes == Lanes::One {
             return first;
         }
         let factor = affine.factor(self.plan.depth().saturating_sub(1)).as_const().unwrap_or(0);

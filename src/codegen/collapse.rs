@@ -46,6 +46,11 @@ pub(super) fn offset(sink: &Sink) -> &Affine {
     }
 }
 
+/// Whether data say where the sink writes.
+fn scatters(sink: &Sink) -> bool {
+    !offset(sink).values.is_empty()
+}
+
 fn update(nest: &mut Nest, change: impl Fn(&mut Vec<(usize, Size)>)) {
     for inst in &mut nest.body {
         if let Inst::Index(affine) | Inst::Load(_, affine) = inst {
@@ -83,7 +88,7 @@ fn drop_single(nest: &mut Nest) {
         if nest.loops[index].is_one() && !last {
             // The next loop takes the place of the outermost one. Its iterations are disjoint when each element is
             // written once; those of a reduction are not.
-            let writes_once = !matches!(nest.sink, Sink::Accumulate { .. }) && kept(nest) > 1;
+            let writes_once = !matches!(nest.sink, Sink::Accumulate { .. }) && kept(nest) > 1 && !scatters(&nest.sink);
             nest.parallel &= index > 0 || writes_once;
             remove(nest, index);
         }
@@ -94,7 +99,10 @@ fn mergeable(nest: &Nest, outer: usize) -> bool {
     let inner = outer + 1;
     let kept = kept(nest);
     let extent = &nest.loops[inner];
+    // Of a scatter only the outermost loop's iterations are known to be disjoint.
+    let splittable = outer > 0 || !nest.parallel || !scatters(&nest.sink);
     (inner < kept || outer >= kept)
+        && splittable
         && affines(nest).all(|affine| affine.factor(outer) == affine.factor(inner).times(extent))
 }
 

@@ -112,6 +112,20 @@ pub(super) fn splat(w: &mut Writer, lanes: Lanes, dtype: DType, value: Value) ->
     w.ins().splat(ty, lane)
 }
 
+/// `condition ? a : b` for scalars. Floats go through integer registers: there the choice takes no branch, which would
+/// be mispredicted as often as the data please.
+fn select_scalar(w: &mut Writer, condition: Value, a: Value, b: Value) -> Value {
+    let ty = w.ty(a);
+    let integer = match ty {
+        types::F32 => types::I32,
+        types::F64 => types::I64,
+        _ => return w.ins().select(condition, a, b),
+    };
+    let (a, b) = (bitcast(w, integer, a), bitcast(w, integer, b));
+    let chosen = w.ins().select(condition, a, b);
+    bitcast(w, ty, chosen)
+}
+
 /// A bit pattern under another type.
 pub(super) fn bitcast(w: &mut Writer, ty: Type, value: Value) -> Value {
     if w.ty(value) == ty {
@@ -293,7 +307,7 @@ impl Emit for LaneCode<'_, '_> {
     fn select(&mut self, condition: Reg, a: Reg, b: Reg) -> Reg {
         let (condition, a, b) = (value(condition), value(a), value(b));
         if self.lanes == Lanes::One {
-            return reg(self.w.ins().select(condition, a, b));
+            return reg(select_scalar(self.w, condition, a, b));
         }
         let ty = self.w.ty(a);
         let mask = bitcast(self.w, ty, condition);

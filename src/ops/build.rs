@@ -132,10 +132,13 @@ impl Graph {
         }
     }
 
-    /// `x * 1`, `x / 1`, `-(-x)`, and `where` with equal branches.
+    /// `x * 1`, `x / 1`, integer `x + 0`, `-(-x)`, and `where` with equal branches.
     fn identity(&mut self, op: &'static Elementwise, args: &[NodeId], shape: &[Size]) -> Option<NodeId> {
         let is_one = |g: &Graph, id| g.as_constant(id).is_some_and(|c| c.as_f64() == 1.0);
+        let is_integer_zero = |g: &Graph, id| g.as_constant(id) == Some(Constant::Int(0));
         let kept = match (op.name, args) {
+            ("add" | "subtract", [a, b]) if is_integer_zero(self, *b) => *a,
+            ("add", [a, b]) if is_integer_zero(self, *a) => *b,
             ("multiply", [a, b]) if is_one(self, *b) => *a,
             ("multiply" | "strong_multiply", [a, b]) if is_one(self, *a) => *b,
             ("divide", [a, b]) if is_one(self, *b) => *a,

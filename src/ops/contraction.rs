@@ -72,6 +72,24 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// `a + b`; where both are contractions that differ in one operand only, the sum is taken of that operand.
+    pub fn plus_sharing(&mut self, a: NodeId, b: NodeId) -> NodeId {
+        self.shared_contraction(a, b).unwrap_or_else(|| self.plus(a, b))
+    }
+
+    fn shared_contraction(&mut self, a: NodeId, b: NodeId) -> Option<NodeId> {
+        let (first, second) = (self.node(a), self.node(b));
+        let (Op::Contract { operands, result }, true) = (&first.op, first.op == second.op && a != b) else { return None };
+        let (mut inputs, others) = (first.inputs.clone(), second.inputs.clone());
+        let mut different = (0..inputs.len()).filter(|&k| inputs[k] != others[k]);
+        let (Some(at), None) = (different.next(), different.next()) else { return None };
+        let (operands, result) = (operands.clone(), result.clone());
+        inputs[at] = self.plus(inputs[at], others[at]);
+        Some(self.contract(&inputs.into_iter().zip(operands).collect::<Vec<_>>(), &result))
+    }
+}
+
 fn parts(g: &Graph, id: NodeId) -> (Vec<(NodeId, Labels)>, Labels) {
     let node = g.node(id);
     match &node.op {

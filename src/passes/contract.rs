@@ -85,7 +85,7 @@ fn expands(operands: &[Labels], result: &[u8]) -> bool {
 }
 
 struct Flattener<'a> {
-    /// How many users a node has, beside the product at hand.
+    /// How many users a node has.
     uses: &'a FxHashMap<NodeId, usize>,
     fresh: u8,
     /// The labels that the sum keeps.
@@ -100,7 +100,7 @@ fn sum_of_products(g: &mut Graph, x: NodeId, axes: &[usize], uses: &FxHashMap<No
     let labels: Labels = (0..rank).collect();
     let kept: Labels = labels.iter().copied().filter(|&l| !axes.contains(&(l as usize))).collect();
     let mut flattener = Flattener { uses, fresh: rank, kept: kept.clone(), budget: BUDGET };
-    let terms = flattener.flatten(g, x, &labels)?;
+    let terms = flattener.flatten(g, x, &labels, false)?;
     let is_plain = matches!(terms.as_slice(), [term] if term.len() < 2);
     if is_plain {
         return None;
@@ -125,7 +125,7 @@ fn contraction_of_products(
     let mut flattener = Flattener { uses, fresh, kept: result.to_vec(), budget: BUDGET };
     let mut terms: Vec<Term> = vec![Vec::new()];
     for (id, labels) in &factors {
-        let more = flattener.flatten(g, *id, labels)?;
+        let more = flattener.flatten(g, *id, labels, false)?;
         terms = multiply_out(&terms, &more)?;
     }
     if terms == vec![factors] {
@@ -174,16 +174,18 @@ fn finish(g: &mut Graph, term: Term, kept: &[u8], sizes: &[(u8, Size)]) -> Optio
 
 impl Flattener<'_> {
     /// The node as a sum of products of factors. `None` when there would be too many labels or terms.
-    fn flatten(&mut self, g: &mut Graph, id: NodeId, labels: &[u8]) -> Option<Vec<Term>> {
+    fn flatten(&mut self, g: &mut Graph, id: NodeId, labels: &[u8], shared: bool) -> Option<Vec<Term>> {
         let node = g.node(id).clone();
         let leaf = || Some(vec![vec![(id, labels.to_vec())]]);
         if self.budget == 0 {
             return leaf();
         }
         self.budget -= 1;
+        // What something else needs too is computed anyway: nothing below it is worth opening.
+        let shared = shared || self.uses.get(&id).is_some_and(|&count| count > 1);
         match (&node.op, node.inputs.as_slice()) {
             (Op::Map(op), [a, b]) if op.name == "multiply" => {
-                let (left, right) = (self.flatten(g, *a, labels)?, self.flatten(g, *b, labels)?);
+                let (left, right) = (self.flatten(g, *a, labels, shared)?, self.flatten(g, *b, labels, shared)?);
                 match multiply_out(&left, &right) {
                     Some(terms) => Some(terms),
                     None => leaf(),
@@ -193,31 +195,31 @@ impl Flattener<'_> {
                 let below = scalar(g, *b)?;
                 let one = g.constant_like(below, 1.0);
                 let factor = g.map(&DIVIDE, &[one, below]);
-                let terms = self.flatten(g, *a, labels)?;
+                let terms = self.flatten(g, *a, labels, shared)?;
                 multiply_out(&terms, &[vec![(factor, Vec::new())]])
             }
             (Op::Map(op), [a]) if op.name == "negate" => {
                 let minus = g.constant_like(*a, -1.0);
-                let terms = self.flatten(g, *a, labels)?;
+                let terms = self.flatten(g, *a, labels, shared)?;
                 multiply_out(&terms, &[vec![(minus, Vec::new())]])
             }
             (Op::Map(op), [a, b]) if op.name == "add" && (has_outer(g, *a, DEPTH) || has_outer(g, *b, DEPTH)) => {
-                let mut terms = self.flatten(g, *a, labels)?;
-                terms.extend(self.flatten(g, *b, labels)?);
+                let mut terms = self.flatten(g, *a, labels, shared)?;
+                terms.extend(self.flatten(g, *b, labels, shared)?);
                 if terms.len() > TERMS { leaf() } else { Some(terms) }
             }
             (Op::Broadcast { axes }, [x]) => {
                 let inner: Labels = axes.iter().map(|&axis| labels[axis]).collect();
-                self.flatten(g, *x, &inner)
+                self.flatten(g, *x, &inner, shared)
             }
             (Op::Transpose { perm }, [x]) => {
                 let mut inner = vec![0; perm.len()];
                 for (to, &from) in perm.iter().enumerate() {
                     inner[from] = labels[to];
                 }
-                self.flatten(g, *x, &inner)
+                self.flatten(g, *x, &inner, shared)
             }
-            (Op::Contract { operands, result }, inputs) if self.worth_opening(id, operands, result, labels) => {
+            (Op::Contract { operands, result }, inputs) if self.worth_opening(shared, operands, result, labels) => {
                 let renamed = self.rename(operands, result, labels)?;
                 Some(vec![inputs.iter().copied().zip(renamed).collect()])
             }
@@ -226,12 +228,12 @@ impl Flattener<'_> {
     }
 
     /// An outer product is always opened; another contraction when the sum drops what it made and nothing else uses it.
-    fn worth_opening(&self, id: NodeId, operands: &[Labels], result: &[u8], labels: &[u8]) -> bool {
+    fn worth_opening(&self, shared: bool, operands: &[Labels], result: &[u8], labels: &[u8]) -> bool {
         if is_outer(operands, result) {
             return true;
         }
         let drops = labels.iter().any(|label| !self.kept.contains(label));
-        drops && self.uses.get(&id).is_none_or(|&count| count <= 1)
+        drops && !shared
     }
 
     fn rename(&mut self, operands: &[Labels], result: &[u8], labels: &[u8]) -> Option<Vec<Labels>> {

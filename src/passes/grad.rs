@@ -120,7 +120,7 @@ fn accumulate(g: &mut Graph, cotangents: &mut FxHashMap<NodeId, Cotangent>, id: 
     let sum = match cotangents.get(&id) {
         None => part,
         Some(&before) => {
-            Cotangent { node: g.plus(before.node, part.node), masked: before.masked || part.masked }
+            Cotangent { node: g.plus_sharing(before.node, part.node), masked: before.masked || part.masked }
         }
     };
     cotangents.insert(id, sum);

@@ -60,6 +60,8 @@ fn label_sizes(g: &Graph, factors: &[Factor]) -> FxHashMap<u8, Size> {
 /// The labels as bit sets with the sizes to expect.
 struct Problem {
     operands: Vec<u128>,
+    /// The labels of the result in order, so that products come out that way round.
+    order: Labels,
     result: u128,
     extent: FxHashMap<u8, f64>,
 }
@@ -68,7 +70,8 @@ impl Problem {
     fn new(factors: &[Factor], result: &[u8], sizes: &FxHashMap<u8, Size>, expected: &SizeEnv) -> Problem {
         let set = |labels: &[u8]| labels.iter().fold(0u128, |set, &label| set | 1 << label);
         let extent = sizes.iter().map(|(&label, size)| (label, expected_size(size, expected))).collect();
-        Problem { operands: factors.iter().map(|(_, labels)| set(labels)).collect(), result: set(result), extent }
+        let operands = factors.iter().map(|(_, labels)| set(labels)).collect();
+        Problem { operands, order: result.to_vec(), result: set(result), extent }
     }
 
     fn volume(&self, labels: u128) -> f64 {
@@ -179,13 +182,13 @@ fn execute(g: &mut Graph, tree: &Tree, factors: &[Factor], problem: &Problem) ->
         Tree::Pair(a, b) => {
             let (left, right) = (execute(g, a, factors, problem), execute(g, b, factors, problem));
             let carried = problem.carried(Problem::members(tree));
-            pair(g, left, right, carried)
+            pair(g, left, right, carried, &problem.order)
         }
     }
 }
 
 /// The product of two factors, keeping the labels in `carried`.
-fn pair(g: &mut Graph, a: Factor, b: Factor, carried: u128) -> Factor {
+fn pair(g: &mut Graph, a: Factor, b: Factor, carried: u128, order: &[u8]) -> Factor {
     let kept = |l: u8| carried >> l & 1 == 1;
     let both: Labels = a.1.iter().copied().filter(|l| b.1.contains(l)).collect();
     let batch: Labels = both.iter().copied().filter(|&l| kept(l)).collect();
@@ -195,6 +198,10 @@ fn pair(g: &mut Graph, a: Factor, b: Factor, carried: u128) -> Factor {
     let is_float = g.ty(a.0).dtype.is_float();
     if !is_float || inner.is_empty() || rows.is_empty() || columns.is_empty() {
         return product(g, a, b, carried);
+    }
+    let place = |labels: &[u8]| labels.iter().filter_map(|l| order.iter().position(|o| o == l)).min();
+    if place(&columns) < place(&rows) {
+        return matrix_product(g, (b, a), &batch, &columns, &inner, &rows);
     }
     matrix_product(g, (a, b), &batch, &rows, &inner, &columns)
 }

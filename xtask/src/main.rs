@@ -1,1 +1,55 @@
-fn main() {}
+//! The project's own commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask help`.
+//!
+//! In: a command line. Out: an exit code, zero only when every step of the command succeeded.
+//! Always holds: a command works from any folder of the project, and needs nothing beyond the Rust toolchain; what a
+//! machine lacks for a comparison is said, not skipped silently.
+
+mod bench;
+mod json;
+mod machine;
+mod report;
+mod steps;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The project's own commands.
+
+cargo xtask test             everything that has to hold before a change goes in: formatter, lints with warnings
+                             denied, unit, file, law, doc and example tests, documentation
+cargo xtask bench            benchmarks beside peers, in one run; writes target/bench.json and the tables of
+                             docs/performance.md
+cargo xtask bench --quick    the same, smaller and rougher, to see that it works; writes target/bench.json only
+cargo xtask help             this text
+
+Peers run from Python: the interpreter is $MICROTOME_BENCH_PYTHON, or else python3.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test"] => steps::test(&root()),
+        ["bench"] => bench::run(&root(), false),
+        ["bench", "--quick"] => bench::run(&root(), true),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(format!("no such command: {}\n\n{HELP}", words.join(" "))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("xtask: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace, wherever the command was called.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}

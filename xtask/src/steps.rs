@@ -1,0 +1,61 @@
+//! `cargo xtask test`: what has to hold before a change goes in.
+//!
+//! In: the folder of the workspace. Out: nothing, or the name of the first step that failed.
+//! Always holds: the steps run in order, each under its heading, and none runs after one that failed.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// A call of cargo with a heading.
+struct Step {
+    heading: &'static str,
+    arguments: &'static [&'static str],
+    /// Environment variables, set for this step alone.
+    environment: &'static [(&'static str, &'static str)],
+}
+
+/// Cheapest first. Lints and documentation need metadata of the dependencies only, and share it; the tests compile them
+/// to code, once.
+const STEPS: &[Step] = &[
+    Step { heading: "formatting", arguments: &["fmt", "--all", "--check"], environment: &[] },
+    Step {
+        heading: "lints, warnings denied",
+        arguments: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        environment: &[],
+    },
+    Step {
+        heading: "documentation, warnings denied",
+        arguments: &["doc", "--workspace", "--no-deps"],
+        environment: &[("RUSTDOCFLAGS", "-D warnings")],
+    },
+    Step { heading: "unit, file, law, example and doc tests", arguments: &["test", "--workspace"], environment: &[] },
+];
+
+/// Runs every step.
+pub fn test(root: &Path) -> Result<(), String> {
+    let start = Instant::now();
+    for (number, step) in STEPS.iter().enumerate() {
+        println!("\n=== {} of {}: {} ===", number + 1, STEPS.len(), step.heading);
+        println!("    cargo {}\n", step.arguments.join(" "));
+        run(step, root)?;
+    }
+    println!("\n=== all {} steps passed, in {:.0} s ===", STEPS.len(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn run(step: &Step, root: &Path) -> Result<(), String> {
+    let status = cargo(root).args(step.arguments).envs(step.environment.iter().copied()).status();
+    let status = status.map_err(|error| format!("cargo does not start: {error}"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("failed: {} (cargo {})", step.heading, step.arguments.join(" "))),
+    }
+}
+
+/// The cargo that called us, in the folder of the workspace.
+pub fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
