@@ -90,6 +90,9 @@ impl NestWriter<'_, '_> {
     /// A contiguous element or vector; `part` counts vectors from the address on.
     pub(super) fn load(&mut self, dtype: DType, address: Value, lanes: Lanes, part: usize) -> Value {
         let offset = byte_offset(lanes, part, dtype.size());
+        if dtype == DType::Bool && lanes != Lanes::One {
+            return lanes::load_mask(&mut self.w, lanes, address, offset);
+        }
         let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
         self.w.ins().load(lanes.ty(dtype), flags, address, offset)
     }
@@ -97,6 +100,9 @@ impl NestWriter<'_, '_> {
     /// Stores what [`NestWriter::load`] loads.
     pub(super) fn store(&mut self, dtype: DType, value: Value, address: Value, lanes: Lanes, part: usize) {
         let offset = byte_offset(lanes, part, dtype.size());
+        if dtype == DType::Bool && lanes != Lanes::One {
+            return lanes::store_mask(&mut self.w, lanes, value, address, offset);
+        }
         let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
         self.w.ins().store(flags, value, address, offset);
     }
@@ -208,9 +214,7 @@ impl NestWriter<'_, '_> {
                 let counted = self.w.ins().select(negative, from_end, *index);
                 (counted, self.w.ins().icmp(IntCC::UnsignedLessThan, counted, *extent))
             }
-            (CheckKind::NonZero, [divisor, ..]) => {
-                (*divisor, self.w.ins().icmp_imm_s(IntCC::NotEqual, *divisor, 0))
-            }
+            (CheckKind::NonZero, [divisor, ..]) => (*divisor, self.w.ins().icmp_imm_s(IntCC::NotEqual, *divisor, 0)),
             (CheckKind::Assert { .. }, [truth, ..]) => (*truth, *truth),
             _ => {
                 self.w.fail("a check with the wrong operands");

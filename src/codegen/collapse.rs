@@ -131,14 +131,8 @@ mod tests {
         assert_eq!(merged.loops, vec![n.times(&k)]);
         assert_eq!(merged.body, vec![Inst::Load(0, Affine::of_loop(0))]);
 
-        let row_sums = Sink::Reduce {
-            kind: &SUM,
-            loops: 1,
-            value: 0,
-            position: None,
-            buffer: 1,
-            offset: Affine::of_loop(0),
-        };
+        let row_sums =
+            Sink::Reduce { kind: &SUM, loops: 1, value: 0, position: None, buffer: 1, offset: Affine::of_loop(0) };
         let kept = collapse(&nest(vec![n.clone(), k.clone()], body.clone(), row_sums));
         assert_eq!(kept.loops.len(), 2, "a kept loop and a reduced one stay apart");
 

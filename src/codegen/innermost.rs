@@ -65,7 +65,7 @@ impl NestWriter<'_, '_> {
         self.w.jump(header, &start);
         self.w.start(header);
         let params = self.w.params(header);
-        let full = self.w.ins().iadd_imm_s(params[0], length);
+        let full = self.w.plus(params[0], length);
         let stop = self.w.ins().smin(full, end);
         let memory = TileMemory { slot, range: (params[0], stop), length };
         let mut results = params[1..].to_vec();
@@ -101,7 +101,7 @@ impl NestWriter<'_, '_> {
             self.w.start(header);
             let address = self.w.params(header)[0];
             self.w.ins().store(aligned(), scalar, address, 0);
-            let next = self.w.ins().iadd_imm_s(address, bytes);
+            let next = self.w.plus(address, bytes);
             let again = self.w.ins().icmp(IntCC::UnsignedLessThan, next, stop);
             self.w.branch(again, (header, &[next]), (exit, &[]));
             self.w.start(exit);
@@ -168,7 +168,7 @@ impl NestWriter<'_, '_> {
         let mut counter = first;
         for tier in self.tiers(stage, memory.is_some(), accumulators.len()) {
             let step = tier.lanes.count() * tier.unroll as i64;
-            let limit = self.w.ins().iadd_imm_s(end, -step);
+            let limit = self.w.plus(end, -step);
             let carried = accumulators[tier.carries.clone()].to_vec();
             let mut types = vec![types::I64];
             types.extend(carried.iter().map(|value| self.w.ty(*value)));
@@ -182,7 +182,7 @@ impl NestWriter<'_, '_> {
             let mut round = Round::new(params[0], tier.lanes, tier.unroll);
             let mut results = params[1..].to_vec();
             self.round(stage, &bases, &mut round, stores, &mut results);
-            let next = self.w.ins().iadd_imm_s(params[0], step);
+            let next = self.w.plus(params[0], step);
             let again = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, next, limit);
             let mut latch = vec![next];
             latch.extend(&results);

@@ -13,7 +13,7 @@ use crate::runtime::{math, product, scalar, threads};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{FuncId, Module, default_libcall_names};
+use cranelift_module::{FuncId, Module as _, default_libcall_names};
 use std::fmt::Write;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, OnceLock};
@@ -102,16 +102,10 @@ pub fn compile(kernel: &Kernel) -> Result<Compiled, CodegenError> {
 }
 
 fn define(kernel: &Kernel, module: &mut JITModule) -> Result<FuncId, CodegenError> {
-    let mut context = module.make_context();
-    let mut entry = None;
-    for named in functions(kernel, module)? {
-        context.func = named.function;
-        module.define_function(named.id, &mut context).map_err(CodegenError::new)?;
-        module.clear_context(&mut context);
-        entry = Some(named.id);
-    }
+    let functions = functions(kernel, module)?;
+    super::define::define(&functions, module)?;
     module.finalize_definitions().map_err(CodegenError::new)?;
-    entry.ok_or_else(|| CodegenError::new("there is no entry"))
+    functions.last().map(|entry| entry.id).ok_or_else(|| CodegenError::new("there is no entry"))
 }
 
 /// The Cranelift IR of a kernel's functions.

@@ -3,7 +3,7 @@
 //! In: what an operator's code asks for through [`Emit`]. Out: Cranelift instructions.
 //! Always holds: a truth value is 0 or 1 in a byte as a scalar, and all ones or zeros in a lane of a vector.
 
-use super::writer::Writer;
+use super::writer::{Writer, unaligned};
 use crate::ops::elementwise::Value as Element;
 use crate::ops::{Comparison, Emit, Primitive, Reg};
 use crate::runtime::array::DType;
@@ -112,26 +112,47 @@ pub(super) fn splat(w: &mut Writer, lanes: Lanes, dtype: DType, value: Value) ->
     w.ins().splat(ty, lane)
 }
 
-/// `condition ? a : b` for scalars. Floats go through integer registers: there the choice takes no branch, which would
-/// be mispredicted as often as the data please.
-fn select_scalar(w: &mut Writer, condition: Value, a: Value, b: Value) -> Value {
-    let ty = w.ty(a);
-    let integer = match ty {
-        types::F32 => types::I32,
-        types::F64 => types::I64,
-        _ => return w.ins().select(condition, a, b),
-    };
-    let (a, b) = (bitcast(w, integer, a), bitcast(w, integer, b));
-    let chosen = w.ins().select(condition, a, b);
-    bitcast(w, ty, chosen)
-}
-
 /// A bit pattern under another type.
 pub(super) fn bitcast(w: &mut Writer, ty: Type, value: Value) -> Value {
     if w.ty(value) == ty {
         return value;
     }
     w.ins().bitcast(ty, MemFlagsData::new().with_endianness(Endianness::Little), value)
+}
+
+/// Truth values of successive bytes of memory as a mask.
+pub(super) fn load_mask(w: &mut Writer, lanes: Lanes, address: Value, offset: i32) -> Value {
+    let (narrow, vector) = packed(lanes);
+    let bytes = w.ins().load(narrow, unaligned(), address, offset);
+    let bytes = if lanes == Lanes::Two { w.ins().uextend(types::I32, bytes) } else { bytes };
+    let bytes = w.ins().scalar_to_vector(types::I32X4, bytes);
+    let bytes = bitcast(w, types::I8X16, bytes);
+    let width = 16 / lanes.count() as u8;
+    let spread = w.shuffle(bytes, std::array::from_fn(|byte| byte as u8 / width));
+    let mask = w.ins().ineg(spread);
+    debug_assert_eq!(vector.bits(), 128);
+    bitcast(w, lanes.mask(), mask)
+}
+
+/// Stores a mask as truth values in successive bytes.
+pub(super) fn store_mask(w: &mut Writer, lanes: Lanes, mask: Value, address: Value, offset: i32) {
+    let (_, vector) = packed(lanes);
+    let width = 16 / lanes.count() as u8;
+    let bytes = bitcast(w, types::I8X16, mask);
+    let ones = w.constant(types::I8X16, 1);
+    let bits = w.ins().band(bytes, ones);
+    let gathered = w.shuffle(bits, std::array::from_fn(|byte| byte as u8 % lanes.count() as u8 * width));
+    let gathered = bitcast(w, vector, gathered);
+    let all = w.ins().extractlane(gathered, 0);
+    w.ins().store(unaligned(), all, address, offset);
+}
+
+/// The integer that holds one byte per lane, and a vector of those.
+fn packed(lanes: Lanes) -> (Type, Type) {
+    match lanes {
+        Lanes::Four => (types::I32, types::I32X4),
+        _ => (types::I16, types::I16X8),
+    }
 }
 
 /// Converts lanes from one dtype to another; `None` if there is no vector code for it.
@@ -307,7 +328,7 @@ impl Emit for LaneCode<'_, '_> {
     fn select(&mut self, condition: Reg, a: Reg, b: Reg) -> Reg {
         let (condition, a, b) = (value(condition), value(a), value(b));
         if self.lanes == Lanes::One {
-            return reg(select_scalar(self.w, condition, a, b));
+            return reg(self.w.ins().select(condition, a, b));
         }
         let ty = self.w.ty(a);
         let mask = bitcast(self.w, ty, condition);

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `jit` | machine code in memory, its owner, and the two texts |
 //! | `entry` | the function that runs the steps in order |
+//! | `define` | compiles the functions into a module |
 //! | `collapse`, `plan` | what is known of a nest before code is written: merged loops, levels, stages, lanes |
 //! | `tiles` | which values pass through tiles on the way to a vector function of the run-time library |
 //! | `writer` | a function under construction: blocks, constants, sizes, calls |
@@ -17,6 +18,7 @@
 
 mod body;
 mod collapse;
+mod define;
 mod entry;
 mod innermost;
 mod jit;

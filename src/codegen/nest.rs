@@ -143,7 +143,7 @@ impl<'a, 'p> NestWriter<'a, 'p> {
         self.w.start(header);
         let params = self.w.params(header);
         let results = body(self, params[0], params[1..].to_vec());
-        let next = self.w.ins().iadd_imm_s(params[0], 1);
+        let next = self.w.plus(params[0], 1);
         let again = self.w.ins().icmp(IntCC::SignedLessThan, next, end);
         let mut latch = vec![next];
         latch.extend(&results);
@@ -190,7 +190,8 @@ impl<'a, 'p> NestWriter<'a, 'p> {
             }
         }
         for (value, factor) in &affine.values {
-            if self.plan.levels[*value] == level && !self.plan.is_inner(*value)
+            if self.plan.levels[*value] == level
+                && !self.plan.is_inner(*value)
                 && let Some(index) = self.values[*value]
             {
                 let step = self.w.times_size(index, &factor.times(&bytes));

@@ -60,8 +60,7 @@ impl Plan {
         let dtypes = dtypes(&nest, &buffers);
         let (levels, live) = (levels(&nest), live(&nest));
         let kept = kept(&nest);
-        let mut plan =
-            Plan { nest, kept, dtypes, levels, live, stages: Vec::new(), tiles: Tiles::default(), buffers };
+        let mut plan = Plan { nest, kept, dtypes, levels, live, stages: Vec::new(), tiles: Tiles::default(), buffers };
         (plan.stages, plan.tiles) = tiles::stages(&plan);
         for index in 0..plan.stages.len() {
             plan.stages[index].lanes = plan.choose_lanes(&plan.stages[index]);
@@ -165,7 +164,7 @@ impl Plan {
                 let inner = self.depth().saturating_sub(1);
                 self.has_plain_values(affine) && affine.factor(inner).as_const().is_some()
             }
-            Inst::Load(_, affine) => dtype != DType::Bool && self.is_contiguous(affine),
+            Inst::Load(_, affine) => self.is_contiguous(affine),
             Inst::Map(op, _) => matches!(op.code, Code::Inline(_)),
             Inst::Cast(from, to) => has_vector_cast(self.dtypes[*from], *to),
             Inst::Check { .. } => false,
@@ -175,9 +174,7 @@ impl Plan {
     fn sink_has_vector_code(&self, lanes: Lanes) -> bool {
         let fits = lanes.fit(self.dtypes[self.result()]);
         fits && match &self.nest.sink {
-            Sink::Store { buffer, offset, .. } | Sink::Accumulate { buffer, offset, .. } => {
-                self.buffers[*buffer] != DType::Bool && self.is_contiguous(offset)
-            }
+            Sink::Store { offset, .. } | Sink::Accumulate { offset, .. } => self.is_contiguous(offset),
             Sink::Reduce { kind, loops, .. } => *loops > 0 && !kind.positional,
         }
     }

@@ -94,15 +94,14 @@ impl Placement {
         let mut last = 0;
         for &value in inner {
             let needs = operands(&plan.nest.body[value]);
-            let after = needs.iter().filter_map(|operand| {
-                stage.get(operand).map(|stage| stage + usize::from(plan.is_kernel(*operand)))
-            });
+            let after = needs
+                .iter()
+                .filter_map(|operand| stage.get(operand).map(|stage| stage + usize::from(plan.is_kernel(*operand))));
             let own = after.max().unwrap_or(0);
             stage.insert(value, own);
             last = last.max(own + usize::from(plan.is_kernel(value)));
         }
-        let mut place =
-            Placement { stage, users: FxHashMap::default(), arguments: FxHashMap::default(), last };
+        let mut place = Placement { stage, users: FxHashMap::default(), arguments: FxHashMap::default(), last };
         place.delay(plan, inner);
         place.find_users(plan, inner);
         place
@@ -193,23 +192,23 @@ impl Placement {
                 last_use.insert(value, last);
             }
         }
-        for index in 0..stages.len() {
+        for (index, stage) in stages.iter_mut().enumerate() {
             let release = |tiles: &Tiles, free: &mut Vec<usize>, done: (usize, usize)| {
                 let ended = inner.iter().filter(|value| last_use.get(*value) == Some(&done));
                 free.extend(ended.filter_map(|value| tiles.of.get(value)));
             };
-            let computed: Vec<Value> = stages[index].insts.clone();
+            let computed: Vec<Value> = stage.insts.clone();
             for &value in inner.iter().filter(|value| self.crosses_into(plan, **value, index)) {
-                stages[index].reads.push(value);
+                stage.reads.push(value);
             }
             for value in computed.into_iter().filter(|value| self.is_written(plan, *value, index)) {
-                stages[index].writes.push(value);
+                stage.writes.push(value);
                 if !tiles.of.contains_key(&value) {
                     tiles.take(value, &mut free);
                 }
             }
             release(tiles, &mut free, (index, 0));
-            for call in stages[index].calls.clone() {
+            for call in stage.calls.clone() {
                 self.copy_arguments(plan, call, tiles);
                 release(tiles, &mut free, (index, 1 + call));
                 if tiles.direct != Some(call) {
@@ -256,8 +255,8 @@ impl Placement {
             && plan.buffers[*buffer] == plan.dtypes[value]
             && self.stage[&value] + 1 == self.last
             && self.arguments[&value].is_empty();
-        let other_uses = (0..plan.nest.body.len())
-            .any(|user| plan.live[user] && operands(&plan.nest.body[user]).contains(&value));
+        let other_uses =
+            (0..plan.nest.body.len()).any(|user| plan.live[user] && operands(&plan.nest.body[user]).contains(&value));
         (only_use && !other_uses).then_some(value)
     }
 }

@@ -197,6 +197,12 @@ impl<'a> Writer<'a> {
         self.within(self.head, |w| w.ins().vconst(types::I64X2, constant))
     }
 
+    /// The bytes of a vector in another order.
+    pub(super) fn shuffle(&mut self, bytes: Value, order: [u8; 16]) -> Value {
+        let order = self.cursor.func.dfg.immediates.push(order.to_vec().into());
+        self.ins().shuffle(bytes, bytes, order)
+    }
+
     /// A 64-bit integer constant.
     pub(super) fn integer(&mut self, value: i64) -> Value {
         self.constant(types::I64, value as u64)
@@ -264,9 +270,13 @@ impl<'a> Writer<'a> {
             1 => value,
             -1 => self.ins().ineg(value),
             _ if factor > 1 && factor & (factor - 1) == 0 => {
-                self.ins().ishl_imm(value, i64::from(factor.trailing_zeros()))
+                let shift = self.integer(i64::from(factor.trailing_zeros()));
+                self.ins().ishl(value, shift)
             }
-            _ => self.ins().imul_imm_s(value, factor),
+            _ => {
+                let factor = self.integer(factor);
+                self.ins().imul(value, factor)
+            }
         }
     }
 
@@ -279,6 +289,12 @@ impl<'a> Writer<'a> {
                 self.ins().imul(value, factor)
             }
         }
+    }
+
+    /// `value + number`.
+    pub(super) fn plus(&mut self, value: Value, number: i64) -> Value {
+        let number = self.integer(number);
+        self.ins().iadd(value, number)
     }
 
     /// `a + b`; a missing operand is zero.

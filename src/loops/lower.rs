@@ -204,7 +204,7 @@ impl Lowering<'_> {
     }
 
     fn push_nest(&mut self, nest: Nest) {
-        self.kernel.steps.push(Step::Nest(super::collapse::collapse(nest)));
+        self.kernel.steps.push(Step::Nest(nest));
     }
 
     fn emit_zeros(&mut self, id: NodeId) -> Result<()> {
@@ -380,10 +380,8 @@ impl Lowering<'_> {
         let node = self.graph.node(id).clone();
         Ok(match &node.op {
             Op::Const(constant) => body.push(Inst::Const(*constant, node.ty.dtype)),
-            Op::Size(_) | Op::Iota => {
-                let affine = self.affine(body, id, index)?;
-                body.push(Inst::Index(affine))
-            }
+            Op::Size(size) => body.push(Inst::Index(Affine::constant(size.clone()))),
+            Op::Iota => body.push(Inst::Index(index.first().cloned().unwrap_or_default())),
             Op::Map(op) => {
                 if let Some(affine) = self.integer(body, id, index)? {
                     return Ok(body.push(Inst::Index(affine)));

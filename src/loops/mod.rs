@@ -3,7 +3,6 @@
 //! In: an array graph after all passes. Out: a [`Kernel`] for the code generator.
 //! Always holds: everything elementwise is fused into the loop that needs it, unless computing it there costs more.
 
-mod collapse;
 mod ir;
 mod lower;
 mod print;

@@ -3,8 +3,8 @@
 //! In: one or two numbers. Out: a number of the same type.
 //! Always holds: no argument makes them trap or unwind.
 
-use crate::ops::elementwise::{int_floor_divide, int_power, int_remainder};
 use crate::ops::elementwise::{floor_divide, remainder};
+use crate::ops::elementwise::{int_floor_divide, int_power, int_remainder};
 
 /// The function behind the name `<operator>_<dtype>`.
 pub(crate) fn symbol(name: &str) -> Option<*const u8> {

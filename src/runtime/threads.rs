@@ -63,7 +63,8 @@ impl Threads {
         if self.count == 1 {
             return None;
         }
-        let make = || ThreadPoolBuilder::new().num_threads(self.count).thread_name(|n| format!("microtome-{n}")).build();
+        let make =
+            || ThreadPoolBuilder::new().num_threads(self.count).thread_name(|n| format!("microtome-{n}")).build();
         self.pool.get_or_init(|| make().ok()).as_ref()
     }
 }

@@ -48,8 +48,19 @@ pub struct Lexed {
 
 /// Reads a whole text.
 pub fn lex(file: FileId, text: &str) -> Lexed {
-    let (raw, errors) = scan(file, text);
+    let (mut raw, errors) = scan(file, text);
+    name_the_variance(&mut raw);
     Arrangement::new(&raw, Lexed { errors, ..Lexed::default() }).arrange()
+}
+
+/// `var` declares a variable where a name follows; elsewhere it is the variance, `var(x)`.
+fn name_the_variance(raw: &mut [Lexeme]) {
+    for at in 0..raw.len() {
+        let declares = raw.get(at + 1).is_some_and(|next| matches!(next.token, Token::Name(_) | Token::Colon));
+        if raw[at].token == Token::Var && !declares {
+            raw[at].token = Token::Name("var".to_string());
+        }
+    }
 }
 
 /// Where a token stands, as far as contextual keywords and newlines care.

@@ -5,8 +5,26 @@ use crate::ops::elementwise::{ADD, EXP, MULTIPLY, TANH, all, find};
 use crate::ops::{Code, Signature};
 
 const FLOATS: &[f64] = &[
-    0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-310, -1e300, 1e300, 1e18, -1e19, 88.9, 709.9, -745.2, 2.5, -3.5,
-    f64::INFINITY, f64::NEG_INFINITY, f64::NAN,
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -2.5,
+    3.0,
+    1e-310,
+    -1e300,
+    1e300,
+    1e18,
+    -1e19,
+    88.9,
+    709.9,
+    -745.2,
+    2.5,
+    -3.5,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
 ];
 const INTEGERS: &[i64] = &[0, 1, -1, 2, -3, 7, 10, -12, 63, 64, i64::MAX, i64::MIN, i64::MIN + 1, 1 << 53, -(1 << 40)];
 
@@ -69,7 +87,10 @@ fn operators_agree_with_their_evaluation() {
             let count = inputs[0].len();
             if matches!(op.code, Code::Kernel) && dtypes[0] == DType::F32 {
                 // Single precision near its limits is the business of the kernels' own tests.
-                inputs.iter_mut().flatten().for_each(|v| *v = if v.f64().abs() > 80.0 { Element::F32(1.5) } else { *v });
+                inputs
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|v| *v = if v.f64().abs() > 80.0 { Element::F32(1.5) } else { *v });
             }
             inputs.push(data(result, count as i64, 9));
             check_on(&kernel, &inputs, &[count as i64, 3], tolerance(op));
@@ -183,7 +204,12 @@ fn functions_of_tiles_are_chained() {
 #[test]
 fn a_function_alone_writes_in_place_of_the_store() {
     for dtype in [DType::F32, DType::F64] {
-        let body = vec![Inst::Load(0, at(0)), constant(0.5, dtype), Inst::Map(&MULTIPLY, vec![0, 1]), Inst::Map(&TANH, vec![2])];
+        let body = vec![
+            Inst::Load(0, at(0)),
+            constant(0.5, dtype),
+            Inst::Map(&MULTIPLY, vec![0, 1]),
+            Inst::Map(&TANH, vec![2]),
+        ];
         let sink = Sink::Store { value: 3, buffer: 1, offset: at(0) };
         check(&kernel(&[(dtype, n()), (dtype, n())], vec![nest(vec![n()], body, sink)]), 8.0);
         // A reduction of functions: the sum of exp(x).
@@ -194,7 +220,12 @@ fn a_function_alone_writes_in_place_of_the_store() {
         let limit = if dtype == DType::F32 { 200.0 } else { 2000.0 };
         check(&kernel(&[(dtype, n()), (dtype, Size::one())], vec![nest(vec![n()], body, sink)]), limit);
         // A function of what the loop does not change.
-        let body = vec![Inst::Load(0, Affine::default()), Inst::Map(&EXP, vec![0]), Inst::Load(0, at(0)), Inst::Map(&MULTIPLY, vec![1, 2])];
+        let body = vec![
+            Inst::Load(0, Affine::default()),
+            Inst::Map(&EXP, vec![0]),
+            Inst::Load(0, at(0)),
+            Inst::Map(&MULTIPLY, vec![1, 2]),
+        ];
         let sink = Sink::Store { value: 3, buffer: 1, offset: at(0) };
         check(&kernel(&[(dtype, n()), (dtype, n())], vec![nest(vec![n()], body, sink)]), 8.0);
     }

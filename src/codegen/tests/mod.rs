@@ -6,6 +6,7 @@
 
 mod elementwise;
 mod faults;
+mod random;
 mod reductions;
 mod reference;
 mod shapes;

@@ -123,9 +123,9 @@ fn accumulation() {
             let all = n().times(&k());
             let body = vec![Inst::Load(0, row_major(&k()))];
             let offsets = [
-                at(1),                                      // out[j] += a[i, j]: vectors
-                at(0),                                      // out[i] += a[i, j]: in a register
-                at(1).times(&Size::from(2)),                // strided
+                at(1),                       // out[j] += a[i, j]: vectors
+                at(0),                       // out[i] += a[i, j]: in a register
+                at(1).times(&Size::from(2)), // strided
                 Affine::default(),
             ];
             for offset in offsets {

@@ -76,7 +76,12 @@ fn known_extents() {
 #[test]
 fn no_loops() {
     for dtype in [DType::F32, DType::F64] {
-        let body = vec![Inst::Load(0, Affine::default()), Inst::Map(&EXP, vec![0]), constant(3.0, dtype), Inst::Map(&ADD, vec![1, 2])];
+        let body = vec![
+            Inst::Load(0, Affine::default()),
+            Inst::Map(&EXP, vec![0]),
+            constant(3.0, dtype),
+            Inst::Map(&ADD, vec![1, 2]),
+        ];
         let buffers = [(dtype, Size::one()), (dtype, Size::one())];
         for sink in [
             Sink::Store { value: 3, buffer: 1, offset: Affine::default() },

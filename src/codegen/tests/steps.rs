@@ -29,8 +29,19 @@ fn product(dtype: DType, [batch, m, n, k]: [i64; 4], a_transposed: bool, b_trans
 
 #[test]
 fn products_agree() {
-    let shapes = [[1, 1, 1, 1], [1, 3, 4, 5], [2, 7, 5, 3], [1, 0, 4, 4], [1, 4, 0, 4], [2, 4, 4, 0], [0, 4, 4, 4],
-        [1, 1, 17, 40], [1, 40, 1, 17], [3, 33, 20, 9], [1, 70, 65, 64]];
+    let shapes = [
+        [1, 1, 1, 1],
+        [1, 3, 4, 5],
+        [2, 7, 5, 3],
+        [1, 0, 4, 4],
+        [1, 4, 0, 4],
+        [2, 4, 4, 0],
+        [0, 4, 4, 4],
+        [1, 1, 17, 40],
+        [1, 40, 1, 17],
+        [3, 33, 20, 9],
+        [1, 70, 65, 64],
+    ];
     for dtype in [DType::F32, DType::F64] {
         for shape in shapes {
             for (a, b) in [(false, false), (true, false), (false, true), (true, true)] {
