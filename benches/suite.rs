@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 const NETWORK: &str = include_str!("network.tome");
 const ELEMENTWISE: &str = include_str!("elementwise.tome");
 /// Names of the figures, with the functions of network.tome.
-const NETWORK_FUNCTIONS: [(&str, &str); 6] = [
+const NETWORK_FUNCTIONS: [(&str, &str); 7] = [
     ("forward cost", "cost"),
     ("plain gradient", "plain_gradient"),
     ("second moment", "second_moment"),
-    ("variance", "variance"),
+    ("variance, centred", "variance"),
+    ("variance, from moments", "variance_from_moments"),
     ("per-example norms", "norms"),
     ("clipped sum", "clipped_sum"),
 ];
@@ -159,7 +160,7 @@ fn copy(n: usize, options: &Options) {
 /// From a new session and the text of a program to the second moment of 256 examples; the process is warm.
 fn first_value(options: &Options) -> Result<(), Error> {
     let start_of_others = NETWORK.find("fn plain_gradient").unwrap_or(0);
-    let wanted = NETWORK.find("fn second_moment").unwrap_or(0)..NETWORK.find("fn variance").unwrap_or(NETWORK.len());
+    let wanted = NETWORK.find("fn second_moment").unwrap_or(0)..NETWORK.find("# Centred").unwrap_or(NETWORK.len());
     let source = format!("{}{}", &NETWORK[..start_of_others], &NETWORK[wanted]);
     let inputs = network_inputs(256);
     let views: Vec<ArrayView<'_>> = inputs.iter().map(Array::view).collect();

@@ -32,7 +32,7 @@ pub const PASSES: &[Pass] = &[
     Pass {
         name: "sliced",
         sentence: "pushes the index of an example from a differentiated cost to its inputs",
-        run: |graph, _| Ok(passes::slice(graph)),
+        run: |graph, context| Ok(passes::slice(graph, &mut context.warnings)),
     },
     Pass {
         name: "differentiated",

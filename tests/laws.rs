@@ -196,7 +196,7 @@ fn every_operator_has_a_derivative_or_a_reason() {
 
 /// `true` where a difference would step over a kink, or onto a value that the operator has no derivative at.
 fn at_kink(op: &Elementwise, row: &[Value]) -> bool {
-    matches!(op.name, "minimum" | "maximum") && row[0] == row[1]
+    matches!(op.name, "minimum" | "maximum" | "floor_divide" | "remainder") && row[0] == row[1]
 }
 
 #[test]

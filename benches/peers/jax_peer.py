@@ -71,7 +71,7 @@ def clipped_sum(parameters, x, y):
 NETWORK = [("forward cost", costs), ("plain gradient", plain_gradient)]
 MATERIALISED = [
     ("second moment", second_moment),
-    ("variance", variance),
+    ("variance, centred", variance),
     ("per-example norms", norms),
     ("clipped sum", clipped_sum),
 ]

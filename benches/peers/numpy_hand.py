@@ -78,7 +78,7 @@ NETWORK = [
     ("forward cost", lambda *inputs: forward(*inputs)[2]),
     ("plain gradient", plain_gradient),
     ("second moment", second_moment),
-    ("variance", variance),
+    ("variance, from moments", variance),
     ("per-example norms", norms),
     ("clipped sum", clipped_sum),
 ]

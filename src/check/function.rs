@@ -251,6 +251,9 @@ impl Checker<'_> {
         for (operand, ty) in &actuals {
             self.bind_sizes(operand, ty, &mut sizes);
         }
+        for (operand, ty) in &actuals {
+            self.solve_sizes(operand, ty, &mut sizes);
+        }
         let mut ids = Vec::new();
         for (operand, ty) in &actuals {
             ids.push(self.argument(&callee, operand, ty, &sizes)?);
@@ -297,6 +300,25 @@ impl Checker<'_> {
         for (formal, actual) in ty.shape.iter().zip(self.graph.shape(operand.id)) {
             if let Some(var) = formal.as_var() {
                 sizes.entry(var.clone()).or_insert_with(|| (actual.clone(), operand.span));
+            }
+        }
+    }
+
+    /// What is left follows from sizes that are linear in one variable: `2*k` of an argument of size 6 makes k 3.
+    fn solve_sizes(&self, operand: &Operand, ty: &Type, sizes: &mut BTreeMap<SizeVar, (Size, Span)>) {
+        for (formal, actual) in ty.shape.iter().zip(self.graph.shape(operand.id)) {
+            let open: Vec<SizeVar> = formal.vars().into_iter().filter(|var| !sizes.contains_key(var)).collect();
+            let [var] = open.as_slice() else { continue };
+            let at = |value: i64| {
+                formal.substitute(&|name| match name == var {
+                    true => Some(Size::from(value)),
+                    false => sizes.get(name).map(|(size, _)| size.clone()),
+                })
+            };
+            let (rest, slope) = (at(0), at(1).minus(&at(0)));
+            let solved = actual.minus(&rest).divide(&slope).filter(|size| size.as_const().is_none_or(|size| size >= 0));
+            if let (Some(size), true) = (solved, at(2).minus(&at(1)) == slope) {
+                sizes.insert(var.clone(), (size, operand.span));
             }
         }
     }

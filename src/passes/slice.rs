@@ -3,6 +3,7 @@
 //! In: a graph with `grad` nodes over `c[i]`. Out: the same graph, where `grad` sees a clone of `c`'s graph for example `i` alone.
 //! Always holds: only indexes made of generator variables are pushed, never an index read from data.
 
+use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Graph, NodeId, Op, reachable};
 use crate::ops::rules;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -13,8 +14,8 @@ const STACK: (usize, usize) = (128 * 1024, 4 * 1024 * 1024);
 /// How often the result of pushing is pushed again (an index can uncover another one).
 const ROUNDS: usize = 64;
 
-/// Slices the operand of every `grad` node.
-pub fn slice(graph: &Graph) -> Graph {
+/// Slices the operand of every `grad` node. Warns where examples are tied together.
+pub fn slice(graph: &Graph, warnings: &mut Vec<Box<Diagnostic>>) -> Graph {
     graph.rewrite(|copier, next, id| {
         let node = graph.node(id);
         if !matches!(node.op, Op::Grad) {
@@ -23,6 +24,8 @@ pub fn slice(graph: &Graph) -> Graph {
         let inputs = copier.inputs(id);
         let [cost, by] = inputs.as_slice() else { return copier.copy(next, id) };
         let sliced = slice_cost(next, *cost, *by);
+        let warning = tie(next, sliced, *by).map(|tie| tied(next, tie));
+        warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
         next.add(Op::Grad, vec![sliced, *by], node.ty.clone())
     })
 }
@@ -39,6 +42,43 @@ fn slice_cost(g: &mut Graph, cost: NodeId, by: NodeId) -> NodeId {
         cost = next;
     }
     cost
+}
+
+/// The value that ties examples together: it depends on the parameter and on the whole of an array of which the cost
+/// otherwise takes one example.
+fn tie(g: &Graph, cost: NodeId, by: NodeId) -> Option<NodeId> {
+    let outer = &g.node(cost).free;
+    if outer.is_empty() {
+        return None;
+    }
+    let order = reachable(g, &[cost]);
+    let sliced = |id: &NodeId| g.node(*id).free.iter().any(|var| outer.contains(var));
+    let (mut active, mut whole) = (FxHashSet::default(), FxHashSet::default());
+    let mut examples = FxHashSet::default();
+    for id in order.iter().filter(|id| sliced(id)) {
+        if let (Op::Gather { .. }, Some(&x)) = (&g.node(*id).op, g.node(*id).inputs.first()) {
+            examples.extend((!sliced(&x)).then_some(x));
+        }
+    }
+    for &id in order.iter().filter(|id| !sliced(id)) {
+        let inputs = &g.node(id).inputs;
+        let frozen = matches!(g.node(id).op, Op::StopGradient);
+        if id == by || (!frozen && inputs.iter().any(|x| active.contains(x))) {
+            active.insert(id);
+        }
+        if examples.contains(&id) && !active.contains(&id) || inputs.iter().any(|x| whole.contains(x)) {
+            whole.insert(id);
+        }
+    }
+    let ties = |id: &NodeId| active.contains(id) && whole.contains(id);
+    order.iter().filter(|id| sliced(id)).flat_map(|id| g.node(*id).inputs.clone()).find(ties)
+}
+
+fn tied(g: &Graph, tie: NodeId) -> Box<Diagnostic> {
+    Diagnostic::warning(codes::TIED_EXAMPLES, g.node(tie).span, "examples are tied together by this value")
+        .at("it is computed from the whole batch, so one example's gradient passes through every example")
+        .note("the result is right; it costs one more pass over the batch, in time and memory, for each such value")
+        .help("write stop_gradient(…) around it if the statistic is meant to count as constant")
 }
 
 /// `grad(c[3], p)`: the constant indexes of the cost itself name an example too.

@@ -21,7 +21,7 @@ pub(super) const ALL: &[Builtin] = &[
     casting!("f64", F64, "f64(x): x in double precision.", ("print(f64(3))", "3.0")),
     casting!("f32", F32, "f32(x): x in single precision.", ("print(f32(0.5))", "0.5")),
     casting!("i64", I64, "i64(x): x as whole numbers; floats are truncated.", ("print(i64(-2.7))", "-2")),
-    casting!("bool", Bool, "bool(x): whether x is not 0.", ("print(bool([0, 2]))", "[false true]")),
+    casting!("bool", Bool, "bool(x): whether x is not 0.", ("print(bool([0, 2]))", "[false  true]")),
     Builtin {
         name: "zeros",
         doc: "zeros(n, m, …): an f64 array of zeros.",

@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Size};
 use crate::ops::elementwise::{MAXIMUM, MINIMUM};
 use crate::ops::reduction::SUM;
+use crate::syntax::ast::{Expr, ExprKind};
 
 pub(super) const ALL: &[Builtin] = &[
     Builtin {
@@ -160,7 +161,11 @@ fn reshape(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let total = c.graph.ty(operand.id).elements();
     let mut shape = Vec::new();
     let mut open = None;
-    for expr in &exprs[1..] {
+    let written: Vec<&Expr> = match &exprs[1..] {
+        [Expr { kind: ExprKind::Tuple(parts), .. }] => parts.iter().collect(),
+        sizes => sizes.to_vec(),
+    };
+    for expr in written {
         let size = c.size_of(expr, "a size")?;
         if size.as_const() == Some(-1) {
             if open.replace(shape.len()).is_some() {
@@ -205,8 +210,8 @@ fn transpose(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     }
     let mut perm = Vec::new();
     for expr in &exprs[1..] {
-        let parts: Vec<&crate::syntax::ast::Expr> = match &expr.kind {
-            crate::syntax::ast::ExprKind::Tuple(parts) => parts.iter().collect(),
+        let parts: Vec<&Expr> = match &expr.kind {
+            ExprKind::Tuple(parts) => parts.iter().collect(),
             _ => vec![expr],
         };
         for part in parts {

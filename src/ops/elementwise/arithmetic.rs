@@ -172,7 +172,12 @@ pub fn floor_divide(a: f64, b: f64) -> f64 {
     if b == 0.0 {
         return a / b;
     }
-    let quotient = (a - remainder(a, b)) / b;
+    let rest = a % b;
+    let crosses = rest != 0.0 && (rest < 0.0) != (b < 0.0);
+    let quotient = (a - rest) / b - f64::from(u8::from(crosses));
+    if quotient == 0.0 {
+        return 0.0f64.copysign(a / b);
+    }
     let floor = quotient.floor();
     if quotient - floor > 0.5 { floor + 1.0 } else { floor }
 }

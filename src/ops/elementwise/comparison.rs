@@ -33,9 +33,9 @@ macro_rules! comparison {
     };
 }
 
-comparison!(EQUAL, "equal", "==", "Whether two values are equal.", "[false true false]", Equal, ==);
-comparison!(NOT_EQUAL, "not_equal", "!=", "Whether two values differ.", "[true false true]", NotEqual, !=);
-comparison!(LESS, "less", "<", "Whether the first is smaller.", "[true false false]", Less, <);
-comparison!(LESS_EQUAL, "less_equal", "<=", "Whether the first is not larger.", "[true true false]", LessEqual, <=);
-comparison!(GREATER, "greater", ">", "Whether the first is larger.", "[false false true]", Greater, >);
-comparison!(GREATER_EQUAL, "greater_equal", ">=", "Whether the first is not smaller.", "[false true true]", GreaterEqual, >=);
+comparison!(EQUAL, "equal", "==", "Whether two values are equal.", "[false  true false]", Equal, ==);
+comparison!(NOT_EQUAL, "not_equal", "!=", "Whether two values differ.", "[ true false  true]", NotEqual, !=);
+comparison!(LESS, "less", "<", "Whether the first is smaller.", "[ true false false]", Less, <);
+comparison!(LESS_EQUAL, "less_equal", "<=", "Whether the first is not larger.", "[ true  true false]", LessEqual, <=);
+comparison!(GREATER, "greater", ">", "Whether the first is larger.", "[false false  true]", Greater, >);
+comparison!(GREATER_EQUAL, "greater_equal", ">=", "Whether the first is not smaller.", "[false  true  true]", GreaterEqual, >=);
