@@ -247,7 +247,8 @@ fn render_bare(diagnostic: &Diagnostic) -> String {
 
 /// The known name nearest to `wanted`, if one is near enough to be what was meant.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wanted.chars().count() / 3).max(1);
+    let length = wanted.chars().count();
+    let limit = if length < 3 { 0 } else { (length / 3).max(1) };
     known
         .into_iter()
         .map(|name| (edit_distance(wanted, name), name))
@@ -285,5 +286,6 @@ mod tests {
         assert_eq!(nearest("weihgt", ["weight", "height"]), Some("weight"));
         assert_eq!(nearest("maen", ["mean", "max"]), Some("mean"));
         assert_eq!(nearest("zzz", ["mean", "max"]), None);
+        assert_eq!(nearest("z", ["k"]), None);
     }
 }

@@ -77,9 +77,16 @@ fn every_code_has_an_entry_in_the_docs() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md");
     let text = std::fs::read_to_string(path).expect("docs/errors.md");
     for (code, meaning) in codes::ALL {
-        let entry = text.split("\n## ").find(|entry| entry.starts_with(code.0)).unwrap_or_else(|| panic!("{} has no entry", code.0));
+        let entry = text
+            .split("\n## ")
+            .find(|entry| entry.starts_with(code.0))
+            .unwrap_or_else(|| panic!("{} has no entry", code.0));
         assert!(entry.contains(meaning), "the entry of {} says: {meaning}", code.0);
-        assert!(entry.contains("```") || UNSEEN.iter().any(|(unseen, _)| *unseen == code.0), "{} has an example", code.0);
+        assert!(
+            entry.contains("```") || UNSEEN.iter().any(|(unseen, _)| *unseen == code.0),
+            "{} has an example",
+            code.0
+        );
     }
     let known = |line: &&str| codes::ALL.iter().any(|(code, _)| line.starts_with(code.0));
     let stray: Vec<&str> = text.split("\n## ").skip(1).filter(|entry| !known(entry)).collect();

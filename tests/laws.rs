@@ -82,8 +82,29 @@ fn parameters(types: &[DType], shape: &str) -> String {
 /// Values for one operand: the operator's samples, then the special ones of the type.
 fn candidates(op: &Elementwise, dtype: DType) -> Vec<Value> {
     let floats = [
-        0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, -1e-310, 2.2e-308, 1e-40, 1e300, -1e300,
-        1.7e308, 0.5, -2.0, 3.4e38, 1e9, 4503599627370497.5, 12345.678, -745.2, 88.9, 709.9,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::NAN,
+        5e-324,
+        -1e-310,
+        2.2e-308,
+        1e-40,
+        1e300,
+        -1e300,
+        1.7e308,
+        0.5,
+        -2.0,
+        3.4e38,
+        1e9,
+        4503599627370497.5,
+        12345.678,
+        -745.2,
+        88.9,
+        709.9,
     ];
     let integers = [0, 1, -1, 2, -2, 3, 7, -7, 63, 64, 1 << 40, i64::MAX, i64::MIN, i64::MIN + 1];
     match dtype {
@@ -144,7 +165,9 @@ fn distance(a: Value, b: Value) -> f64 {
 
 /// Equal but for the sign of zero.
 fn both_zero(a: Value, b: Value) -> bool {
-    matches!((a, b), (Value::F64(_), Value::F64(_)) | (Value::F32(_), Value::F32(_))) && a.f64() == 0.0 && b.f64() == 0.0
+    matches!((a, b), (Value::F64(_), Value::F64(_)) | (Value::F32(_), Value::F32(_)))
+        && a.f64() == 0.0
+        && b.f64() == 0.0
 }
 
 #[test]
@@ -167,7 +190,8 @@ fn machine_code_agrees_with_the_reference_evaluation() {
                 let wanted = (op.eval)(row);
                 let away = distance(found, wanted);
                 if away > allowed && !(op.ulp > 0.0 && both_zero(found, wanted)) {
-                    problems.push(format!("{} of {row:?}: {found:?}, the reference has {wanted:?} ({away} ulp)", op.name));
+                    problems
+                        .push(format!("{} of {row:?}: {found:?}, the reference has {wanted:?} ({away} ulp)", op.name));
                 }
             }
         }
@@ -187,7 +211,12 @@ fn every_operator_has_a_derivative_or_a_reason() {
                 let operands: Vec<_> =
                     types.iter().zip(NAMES).map(|(ty, name)| graph.add_input(name, Type::scalar(*ty))).collect();
                 let result = graph.map(op, &operands);
-                assert_eq!(rule(&mut graph, &operands, result).len(), op.arity, "one partial for each operand of {}", op.name);
+                assert_eq!(
+                    rule(&mut graph, &operands, result).len(),
+                    op.arity,
+                    "one partial for each operand of {}",
+                    op.name
+                );
             }
         }
         assert!(!op.samples.is_empty() && !op.doc.is_empty() && !op.example.0.is_empty(), "{} is documented", op.name);
@@ -203,7 +232,8 @@ fn at_kink(op: &Elementwise, row: &[Value]) -> bool {
 fn derivatives_agree_with_differences() {
     let mut problems = Vec::new();
     for op in elementwise::all() {
-        if op.signature == Signature::Logic || matches!(op.signature, Signature::Predicate | Signature::FloatPredicate) {
+        if op.signature == Signature::Logic || matches!(op.signature, Signature::Predicate | Signature::FloatPredicate)
+        {
             continue;
         }
         let types = operand_types(op, DType::F64);
@@ -267,7 +297,8 @@ fn the_adjoint_of_a_reduction_is_its_transpose() {
                 call(&value, &[moved]).to_f64_vec()[0]
             };
             let difference = (along(1e-5) - along(-1e-5)) / 2e-5;
-            let product: f64 = call(&gradient, std::slice::from_ref(&x)).to_f64_vec().iter().zip(&u).map(|(g, u)| g * u).sum();
+            let product: f64 =
+                call(&gradient, std::slice::from_ref(&x)).to_f64_vec().iter().zip(&u).map(|(g, u)| g * u).sum();
             let close = (difference - product).abs() <= 1e-6 * difference.abs().max(1.0);
             assert!(close, "{name}{more}: {product} but differences give {difference}");
         }

@@ -71,10 +71,18 @@ fn check(case: &Case, problems: &mut Vec<String>) -> Option<String> {
             problems.push(format!("{name}: expected\n{expected}found\n{}", outcome.output));
         }
         if !messages_agree(&case.errors, &outcome.errors) {
-            problems.push(format!("{name}: expected the errors {:?}, found\n{}", case.errors, outcome.errors.join("\n")));
+            problems.push(format!(
+                "{name}: expected the errors {:?}, found\n{}",
+                case.errors,
+                outcome.errors.join("\n")
+            ));
         }
         if !messages_agree(&case.warnings, &outcome.warnings) {
-            problems.push(format!("{name}: expected the warnings {:?}, found\n{}", case.warnings, outcome.warnings.join("\n")));
+            problems.push(format!(
+                "{name}: expected the warnings {:?}, found\n{}",
+                case.warnings,
+                outcome.warnings.join("\n")
+            ));
         }
     }
     if runs[0].1.output != runs[1].1.output {

@@ -87,8 +87,10 @@ fn every_pass_leaves_a_graph_that_reads_back() {
     for (name, result) in STATISTICS {
         let module = statistic(result);
         for pass in pipeline::PASSES {
-            let text = module.emit(&Stage::Pass(pass.name), Some("statistic")).unwrap_or_else(|error| panic!("{error}"));
-            let again = parse(&text).unwrap_or_else(|error| panic!("{name}, {}: {error:?}\n{text}", pass.name)).to_string();
+            let text =
+                module.emit(&Stage::Pass(pass.name), Some("statistic")).unwrap_or_else(|error| panic!("{error}"));
+            let again =
+                parse(&text).unwrap_or_else(|error| panic!("{name}, {}: {error:?}\n{text}", pass.name)).to_string();
             assert_eq!(again, text, "{name} behind {}", pass.name);
         }
     }

@@ -3,6 +3,7 @@
 //! In: the syntax tree. Out: one [`Checked`] graph per function, and the graph of the statements as they come.
 //! Always holds: every error of the user's is found here or, where it depends on data, becomes a `Check` node;
 //! no file is read and nothing panics.
+#![deny(clippy::indexing_slicing)]
 
 mod builtins;
 mod call;

@@ -166,11 +166,29 @@ impl Checker<'_> {
     ) -> Box<Diagnostic> {
         let (ta, tb) = (self.graph.ty(a.1.id), self.graph.ty(b.1.id));
         let axis = rank - at;
-        Diagnostic::error(codes::BROADCAST, span, format!("{ta} and {tb} do not broadcast together"))
+        let error = Diagnostic::error(codes::BROADCAST, span, format!("{ta} and {tb} do not broadcast together"))
             .at(format!("`{what}` needs the sizes {} and {} to be equal (axis -{axis})", a.0, b.0))
             .label(a.1.span, format!("this is {ta}"))
-            .label(b.1.span, format!("this is {tb}"))
-            .help("axes are matched from the last; only a missing axis or the literal size 1 stretches: insert one with x[:, newaxis]")
+            .label(b.1.span, format!("this is {tb}"));
+        self.origins(error, &[a.0, b.0]).help("axes are matched from the last; only a missing axis or the literal size 1 stretches: insert one with x[:, newaxis]")
+    }
+
+    /// Adds where each size variable comes from.
+    pub(super) fn origins(&self, error: Box<Diagnostic>, sizes: &[&Size]) -> Box<Diagnostic> {
+        let mut names: Vec<_> = sizes.iter().flat_map(|size| size.vars()).collect();
+        names.sort();
+        names.dedup();
+        names.iter().fold(error, |error, name| {
+            let declared = self.scope.bindings().find(|binding| {
+                binding.name == **name
+                    && matches!(&binding.value, Value::Array { id, .. }
+                        if self.graph.as_size(*id).is_some_and(|size| size.as_var() == Some(name)))
+            });
+            match declared {
+                Some(binding) => error.label(binding.span, format!("{name} is the size of this axis")),
+                None => error,
+            }
+        })
     }
 
     /// Repeats `x` to `shape`: missing leading axes and axes of literal size 1.
@@ -283,8 +301,10 @@ impl Checker<'_> {
                 .help("write * to multiply by a scalar"));
         };
         if inner_a != inner_b {
-            return Err(mismatch(codes::SIZES, format!("`@` sums over axes of sizes {inner_a} and {inner_b}"))
-                .at("the last size of the left must be the first of the right")
+            let error = mismatch(codes::SIZES, format!("`@` sums over axes of sizes {inner_a} and {inner_b}"))
+                .at("the last size of the left must be the first of the right");
+            return Err(self
+                .origins(error, &[inner_a, inner_b])
                 .help("transpose one of them with .T if its axes are the other way round"));
         }
         let dtype = self.common_dtype(&[left, right]);

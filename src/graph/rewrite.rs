@@ -28,8 +28,11 @@ pub struct Copier<'a> {
     map: Vec<Option<NodeId>>,
     vars: Vec<Option<VarId>>,
     marks: u32,
-    sizes: Box<dyn Fn(&SizeVar) -> Option<Size> + 'a>,
+    sizes: Replacement<'a>,
 }
+
+/// What a size variable becomes, if it changes.
+type Replacement<'a> = Box<dyn Fn(&SizeVar) -> Option<Size> + 'a>;
 
 impl<'a> Copier<'a> {
     /// A copier that keeps sizes and marks as they are.

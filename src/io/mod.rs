@@ -2,6 +2,7 @@
 //!
 //! In: a path whose extension says the format. Out: [`Loaded`] arrays, or a file that is complete or not there at all.
 //! Always holds: no file, however damaged, makes reading panic or take memory out of proportion to its size.
+#![deny(clippy::indexing_slicing)]
 
 mod atomic;
 mod csv;

@@ -63,6 +63,7 @@ pub struct FaultSite {
 
 /// One step of a kernel.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "kernels have tens of steps")]
 pub enum Step {
     /// A loop nest.
     Nest(Nest),

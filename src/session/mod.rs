@@ -2,6 +2,7 @@
 //!
 //! In: source text, arrays. Out: arrays, or an [`Error`] with everything a person needs to mend it.
 //! Always holds: nothing here panics on bad input, and a session that reported an error goes on.
+#![deny(clippy::indexing_slicing)]
 
 mod compile;
 mod emit;

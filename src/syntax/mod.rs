@@ -2,6 +2,7 @@
 //!
 //! In: the text of a program. Out: an [`ast::Module`], or every error found in the text.
 //! Always holds: nothing here panics, reads files, or nests deeper than fixed limits, whatever the text.
+#![deny(clippy::indexing_slicing)]
 
 pub mod ast;
 mod complaint;
@@ -24,6 +25,7 @@ lalrpop_util::lalrpop_mod!(
         unused_parens,
         unused_qualifications,
         clippy::all,
+        clippy::indexing_slicing,
         clippy::panic,
         clippy::unwrap_used
     )]
