@@ -28,7 +28,7 @@ fn one_kernel_serves_every_size_and_stride() {
     }
     let wide = Array2::from_shape_fn((6, 8), |(i, j)| (i + j) as f64);
     let every_other = wide.slice(s![..;2, ..;-2]);
-    let w = Array1::ones(4);
+    let w = Array1::<f64>::ones(4);
     let result = kernel.call(&[ArrayView::from(every_other), ArrayView::from(&w)]).unwrap();
     assert_eq!(result[0].to_f64_vec(), every_other.sum_axis(ndarray::Axis(1)).to_vec());
 }

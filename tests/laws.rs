@@ -319,7 +319,7 @@ fn an_index_behind_an_operator_is_an_index_before_it() {
         let after = kernel(&format!("fn f({heads}) = [({whole})[i] for i in 0:len(a)]"));
         for n in [0, 1, 5] {
             let sample = |k: usize, j: usize| match types[j] {
-                DType::Bool => Value::Bool((k + j) % 2 == 0),
+                DType::Bool => Value::Bool((k + j).is_multiple_of(2)),
                 _ => Value::F64(op.samples[(k + j) % op.samples.len()]),
             };
             let rows: Vec<Vec<Value>> = (0..n).map(|k| (0..op.arity).map(|j| sample(k, j)).collect()).collect();

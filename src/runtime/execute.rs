@@ -66,10 +66,16 @@ pub fn plan(kernel: &Kernel, sizes: &SizeEnv) -> Result<Plan, Failure> {
     }
     let (offsets, arena) = place(kernel, &elements);
     let total = (arena as u64).saturating_add(results);
-    if total > limit {
+    if total > limit || !is_available(total) {
         return Err(Failure::Memory { needed: total, limit });
     }
     Ok(Plan { elements, offsets, arena, results: results as usize })
+}
+
+/// Whether the system would hand out so much memory at once; asked only for what is large.
+fn is_available(bytes: u64) -> bool {
+    let large = bytes > 1 << 30;
+    !large || usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
 }
 
 /// First and last step that touch each buffer.

@@ -27,6 +27,12 @@ struct Inner {
     warnings: Mutex<Vec<Box<Diagnostic>>>,
 }
 
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernel").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
 impl Kernel {
     pub(super) fn new(checked: &Checked, sources: Sources, threads: Arc<Threads>) -> Result<Kernel, Error> {
         Ok(Kernel(Arc::new(Inner {
