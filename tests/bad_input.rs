@@ -228,7 +228,6 @@ fn memory() {
 }
 
 #[test]
-#[ignore = "known wrong: the number of elements wraps around when sizes are multiplied (graph::Size)"]
 fn sizes_that_overflow() {
     fails("overflow", "let n = 4000000000\nprint(sum(zeros(n, n, n), axis=0))\n", &[], &["E0504"]);
     fails("overflow_to_zero", "let n = 4294967296\nprint(zeros(n, n) + 1.0)\n", &[], &["E0504"]);

@@ -40,13 +40,13 @@ fn compare(options: &[&str]) {
         let actual = value(&printed, label);
         let expected = value(&reference, name);
         let distance = (actual - expected).abs() / expected.abs();
-        assert!(distance < 1e-9, "{label}: {actual}, expected {expected}");
+        assert!(distance < 1e-9, "{label}: {actual}, expected {expected}, in\n{printed}");
     }
 }
 
-/// The number on the line that starts with a label.
+/// The number on the line that starts with a label; not a number when there is none.
 fn value(text: &str, label: &str) -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix(label));
     let word = line.and_then(|rest| rest.split_whitespace().next());
-    word.and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no number after {label} in\n{text}"))
+    word.and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
 }

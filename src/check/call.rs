@@ -25,16 +25,33 @@ pub(super) struct Call<'e> {
 impl<'e> Call<'e> {
     /// The positional arguments; `forms` says how the call is written.
     pub fn positional(&self, count: std::ops::RangeInclusive<usize>, forms: &str) -> Result<Vec<&'e Expr>> {
-        let plain: Vec<&Expr> = self.args.iter().filter(|arg| arg.name.is_none()).map(|arg| &arg.value).collect();
-        if count.contains(&plain.len()) {
-            return Ok(plain);
-        }
-        Err(Diagnostic::error(
-            codes::ARGUMENTS,
-            self.span,
-            format!("`{}` does not take {} arguments", self.name, plain.len()),
-        )
-        .help(format!("write {forms}")))
+        let plain = self.plain();
+        if count.contains(&plain.len()) { Ok(plain) } else { Err(self.miscounted(forms)) }
+    }
+
+    /// Exactly `N` positional arguments.
+    pub fn exactly<const N: usize>(&self, forms: &str) -> Result<[&'e Expr; N]> {
+        self.plain().try_into().map_err(|_| self.miscounted(forms))
+    }
+
+    /// The first positional argument and those behind it; `count` is of all.
+    pub fn first_and_rest(
+        &self,
+        count: std::ops::RangeInclusive<usize>,
+        forms: &str,
+    ) -> Result<(&'e Expr, Vec<&'e Expr>)> {
+        let mut plain = self.positional(count, forms)?.into_iter();
+        plain.next().map(|first| (first, plain.collect())).ok_or_else(|| self.miscounted(forms))
+    }
+
+    /// The error that the number of positional arguments is wrong.
+    pub fn miscounted(&self, forms: &str) -> Box<Diagnostic> {
+        let text = format!("`{}` does not take {} arguments", self.name, self.plain().len());
+        Diagnostic::error(codes::ARGUMENTS, self.span, text).help(format!("write {forms}"))
+    }
+
+    fn plain(&self) -> Vec<&'e Expr> {
+        self.args.iter().filter(|arg| arg.name.is_none()).map(|arg| &arg.value).collect()
     }
 
     /// The argument `name=…`.
@@ -126,7 +143,11 @@ impl Checker<'_> {
             Some(op) => {
                 let call = Call { name, args, span };
                 call.allow(&[])?;
-                let form = format!("{name}({})", ["x", "a, b", "c, a, b"][op.arity.clamp(1, 3) - 1]);
+                let form = match op.arity {
+                    0 | 1 => format!("{name}(x)"),
+                    2 => format!("{name}(a, b)"),
+                    _ => format!("{name}(c, a, b)"),
+                };
                 let exprs = call.positional(op.arity..=op.arity, &form)?;
                 let operands = exprs.iter().map(|e| self.operand(e)).collect::<Result<Vec<_>>>()?;
                 self.elementwise(op, &operands, span)
@@ -140,18 +161,28 @@ impl Checker<'_> {
         exprs.iter().map(|e| self.operand(e)).collect()
     }
 
+    /// The operands of a builtin that takes exactly `N`.
+    pub(super) fn operands_of<const N: usize>(&mut self, call: &Call<'_>, form: &str) -> Result<[Operand; N]> {
+        let exprs = call.exactly::<N>(form)?;
+        self.operands(&exprs)?.try_into().map_err(|_| call.miscounted(form))
+    }
+
     /// A whole number that is written in the program.
     pub(super) fn literal_int(&mut self, expr: &Expr, what: &str) -> Result<i64> {
-        self.size_of(expr, what)?.as_const().ok_or_else(|| {
-            Diagnostic::error(codes::NOT_A_CONSTANT, expr.span, format!("{what} is a literal"))
-        })
+        self.size_of(expr, what)?
+            .as_const()
+            .ok_or_else(|| Diagnostic::error(codes::NOT_A_CONSTANT, expr.span, format!("{what} is a literal")))
     }
 
     /// `true` or `false` as written.
     pub(super) fn literal_bool(&mut self, expr: &Expr, what: &str) -> Result<bool> {
         match expr.kind {
             ExprKind::Bool(value) => Ok(value),
-            _ => Err(Diagnostic::error(codes::NOT_A_CONSTANT, expr.span, format!("{what} is true or false, as a literal"))),
+            _ => Err(Diagnostic::error(
+                codes::NOT_A_CONSTANT,
+                expr.span,
+                format!("{what} is true or false, as a literal"),
+            )),
         }
     }
 
@@ -160,7 +191,11 @@ impl Checker<'_> {
         let written = self.literal_int(expr, "an axis")?;
         let axis = if written < 0 { written + rank as i64 } else { written };
         usize::try_from(axis).ok().filter(|&axis| axis < rank).ok_or_else(|| {
-            let error = Diagnostic::error(codes::RANK, expr.span, format!("there is no axis {written} in an array of {rank} axes"));
+            let error = Diagnostic::error(
+                codes::RANK,
+                expr.span,
+                format!("there is no axis {written} in an array of {rank} axes"),
+            );
             if rank > 0 && written == rank as i64 {
                 error.help(format!("axes are counted from 0: the last is {}, or -1", rank - 1))
             } else {

@@ -30,9 +30,7 @@ impl Checker<'_> {
         match &expr.kind {
             ExprKind::Int(value) => Ok(self.literal(Constant::Int(*value), DType::I64)),
             ExprKind::Float(value) => Ok(self.literal(Constant::float(*value), DType::F64)),
-            ExprKind::Bool(value) => {
-                Ok(Value::array(self.graph.constant(Constant::Bool(*value), DType::Bool)))
-            }
+            ExprKind::Bool(value) => Ok(Value::array(self.graph.constant(Constant::Bool(*value), DType::Bool))),
             ExprKind::Str(text) => Ok(Value::Text(text.clone())),
             ExprKind::Name(name) => self.name(name, span),
             ExprKind::Unary(op, inner) => self.unary(*op, inner, span),
@@ -46,14 +44,13 @@ impl Checker<'_> {
             }
             ExprKind::Array(parts) => self.array_literal(parts, span),
             ExprKind::Comprehension(element, generators) => self.comprehension(element, generators, span),
-            ExprKind::Generated(..) => Err(Diagnostic::error(
-                codes::ARGUMENTS,
-                span,
-                "a generator stands only in a reduction",
-            )
-            .help("write sum(e for i in 0:n), or [e for i in 0:n] for an array")),
-            ExprKind::Lambda(..) => Err(not_available(span, "a function value")
-                .help("define a function with fn and call it by name")),
+            ExprKind::Generated(..) => {
+                Err(Diagnostic::error(codes::ARGUMENTS, span, "a generator stands only in a reduction")
+                    .help("write sum(e for i in 0:n), or [e for i in 0:n] for an array"))
+            }
+            ExprKind::Lambda(..) => {
+                Err(not_available(span, "a function value").help("define a function with fn and call it by name"))
+            }
         }
     }
 
@@ -82,7 +79,8 @@ impl Checker<'_> {
     pub(super) fn unknown_name(&self, name: &str, span: Span) -> Box<Diagnostic> {
         let error = Diagnostic::error(codes::UNKNOWN_NAME, span, format!("there is no `{name}` here"));
         if let Some(help) = super::builtins::foreign(name) {
-            return Diagnostic::error(codes::FOREIGN_HABIT, span, format!("`{name}` is another language's name")).help(help);
+            return Diagnostic::error(codes::FOREIGN_HABIT, span, format!("`{name}` is another language's name"))
+                .help(help);
         }
         if super::builtins::later(name) {
             return not_available(span, &format!("`{name}`"));
@@ -108,7 +106,9 @@ impl Checker<'_> {
             && name == "random"
             && self.scope.get(name).is_none()
         {
-            return Err(not_available(span, "`random`").help("make the numbers from an index, or load them from a file"));
+            return Err(
+                not_available(span, "`random`").help("make the numbers from an index, or load them from a file")
+            );
         }
         let value = self.expression(base)?;
         match (&value, field.text.as_str()) {
@@ -125,16 +125,18 @@ impl Checker<'_> {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => format!("it has {}", names.join(", ")),
                     };
-                    Err(Diagnostic::error(codes::UNKNOWN_FIELD, field.span, format!("the record has no field `{name}`"))
-                        .help(help))
+                    Err(Diagnostic::error(
+                        codes::UNKNOWN_FIELD,
+                        field.span,
+                        format!("the record has no field `{name}`"),
+                    )
+                    .help(help))
                 }
             },
-            (Value::Array { .. }, "shape") => Err(Diagnostic::error(
-                codes::FOREIGN_HABIT,
-                field.span,
-                "an array has no field `shape`",
-            )
-            .help("write shape(x), or len(x) for the first size")),
+            (Value::Array { .. }, "shape") => {
+                Err(Diagnostic::error(codes::FOREIGN_HABIT, field.span, "an array has no field `shape`")
+                    .help("write shape(x), or len(x) for the first size"))
+            }
             (other, name) => {
                 Err(Diagnostic::error(codes::UNKNOWN_FIELD, field.span, format!("there is no field `{name}`"))
                     .label(base.span, format!("this is {}", other.describe(&self.graph)))
@@ -145,17 +147,15 @@ impl Checker<'_> {
 
     /// `[a, b]`: operands of equal shapes along a new leading axis.
     fn array_literal(&mut self, parts: &[Expr], span: Span) -> Result<Value> {
-        if parts.is_empty() {
-            return Err(Diagnostic::error(codes::ARGUMENTS, span, "an empty array needs a type")
-                .help("write zeros(0)"));
-        }
         let operands = parts.iter().map(|part| self.operand(part)).collect::<Result<Vec<_>>>()?;
         self.stack(&operands, 0, span)
     }
 
     /// Operands of equal shapes along a new axis.
     pub(super) fn stack(&mut self, operands: &[super::operators::Operand], axis: usize, span: Span) -> Result<Value> {
-        let first = operands[0];
+        let Some(first) = operands.first() else {
+            return Err(Diagnostic::error(codes::ARGUMENTS, span, "an empty array needs a type").help("write zeros(0)"));
+        };
         for operand in operands {
             if !Self::same_shape(self.graph.ty(operand.id), self.graph.ty(first.id)) {
                 let (ta, tb) = (self.graph.ty(first.id).to_string(), self.graph.ty(operand.id).to_string());
@@ -203,13 +203,7 @@ impl Checker<'_> {
         self.choose(&operand, &a, &b, span)
     }
 
-    fn choose(
-        &mut self,
-        condition: &super::operators::Operand,
-        a: &Value,
-        b: &Value,
-        span: Span,
-    ) -> Result<Value> {
+    fn choose(&mut self, condition: &super::operators::Operand, a: &Value, b: &Value, span: Span) -> Result<Value> {
         match (a, b) {
             (Value::Tuple(left), Value::Tuple(right)) if left.len() == right.len() => Ok(Value::Tuple(
                 left.iter().zip(right).map(|(a, b)| self.choose(condition, a, b, span)).collect::<Result<_>>()?,
@@ -217,16 +211,17 @@ impl Checker<'_> {
             (Value::Array { id: x, .. }, Value::Array { id: y, .. }) => {
                 let (tx, ty) = (self.graph.ty(*x).clone(), self.graph.ty(*y).clone());
                 if tx.shape != ty.shape {
-                    return Err(Diagnostic::error(codes::SIZES, span, format!("one branch gives {tx}, the other {ty}")));
+                    return Err(Diagnostic::error(
+                        codes::SIZES,
+                        span,
+                        format!("one branch gives {tx}, the other {ty}"),
+                    ));
                 }
                 let (x, y) = (self.as_operand(a, span)?, self.as_operand(b, span)?);
                 self.elementwise(&elementwise::WHERE, &[*condition, x, y], span)
             }
-            _ => Err(Diagnostic::error(codes::TYPE, span, "both branches of `if` give a value of one kind").at(format!(
-                "one gives {}, the other {}",
-                a.describe(&self.graph),
-                b.describe(&self.graph)
-            ))),
+            _ => Err(Diagnostic::error(codes::TYPE, span, "both branches of `if` give a value of one kind")
+                .at(format!("one gives {}, the other {}", a.describe(&self.graph), b.describe(&self.graph)))),
         }
     }
 

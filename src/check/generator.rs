@@ -15,8 +15,12 @@ impl Checker<'_> {
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
         let (value, vars) = self.generate(element, generators)?;
         if value.nodes().is_empty() {
-            return Err(Diagnostic::error(codes::TYPE, element.span, "the element of an array is a number or an array")
-                .at(format!("this is {}", value.describe(&self.graph))));
+            return Err(Diagnostic::error(
+                codes::TYPE,
+                element.span,
+                "the element of an array is a number or an array",
+            )
+            .at(format!("this is {}", value.describe(&self.graph))));
         }
         self.graph.span = span;
         let built = value.settled().map(&mut |id| vars.iter().rev().fold(id, |id, &var| self.graph.build(var, id)));
@@ -51,7 +55,11 @@ impl Checker<'_> {
         match &generator.iterable {
             Iterable::Range { start, stop, step } => {
                 let Pattern::Name(name) = &generator.pattern else {
-                    return Err(Diagnostic::error(codes::TYPE, generator.pattern.span(), "a range gives one number at a time"));
+                    return Err(Diagnostic::error(
+                        codes::TYPE,
+                        generator.pattern.span(),
+                        "a range gives one number at a time",
+                    ));
                 };
                 let (first, extent, step) = self.range(start, stop, step.as_ref(), generator.span)?;
                 let var = self.new_generator(&name.text, extent, vars);
@@ -119,22 +127,25 @@ impl Checker<'_> {
             Pattern::Tuple(parts, _) if zipped => parts.iter().collect(),
             other => vec![other],
         };
-        if patterns.len() != sources.len() {
+        let Some((first, others)) = sources.split_first().filter(|_| patterns.len() == sources.len()) else {
             return Err(Diagnostic::error(
                 codes::TYPE,
                 pattern.span(),
                 format!("{} names for {} arrays", patterns.len(), sources.len()),
             )
             .help("for (a, b) in zip(x, y)"));
-        }
-        let first = sources[0];
-        let extent = self.leading(first)?;
-        for source in &sources[1..] {
+        };
+        let extent = self.leading(*first)?;
+        for source in others {
             let other = self.leading(*source)?;
             if other != extent {
-                return Err(Diagnostic::error(codes::SIZES, expr.span, format!("`zip` runs over sizes {extent} and {other}"))
-                    .label(first.1, format!("this is {}", self.graph.ty(first.0)))
-                    .label(source.1, format!("this is {}", self.graph.ty(source.0))));
+                return Err(Diagnostic::error(
+                    codes::SIZES,
+                    expr.span,
+                    format!("`zip` runs over sizes {extent} and {other}"),
+                )
+                .label(first.1, format!("this is {}", self.graph.ty(first.0)))
+                .label(source.1, format!("this is {}", self.graph.ty(source.0))));
             }
         }
         let name = match patterns.first() {
@@ -144,7 +155,11 @@ impl Checker<'_> {
         let var = self.new_generator(&name, extent, vars);
         for (pattern, (source, _)) in patterns.into_iter().zip(sources) {
             let Pattern::Name(name) = pattern else {
-                return Err(Diagnostic::error(codes::TYPE, pattern.span(), "a row of an array is an array, not a tuple"));
+                return Err(Diagnostic::error(
+                    codes::TYPE,
+                    pattern.span(),
+                    "a row of an array is an array, not a tuple",
+                ));
             };
             let at = self.graph.var_value(var);
             let row = self.graph.gather(source, &[0], &[at]);
@@ -176,9 +191,10 @@ impl Checker<'_> {
     fn close_checks(&mut self, outer: usize, vars: &[VarId]) {
         let inner = self.graph.checks.split_off(outer);
         for check in inner {
-            let closed = vars.iter().rev().fold(check, |id, &var| {
-                if self.graph.depends_on(id, var) { self.graph.build(var, id) } else { id }
-            });
+            let closed = vars
+                .iter()
+                .rev()
+                .fold(check, |id, &var| if self.graph.depends_on(id, var) { self.graph.build(var, id) } else { id });
             if !self.graph.checks.contains(&closed) {
                 self.graph.checks.push(closed);
             }

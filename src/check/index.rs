@@ -40,10 +40,14 @@ impl Checker<'_> {
             read.push(item);
         }
         if axis > shape.len() {
-            return Err(Diagnostic::error(codes::RANK, span, format!("{axis} indexes for an array of {} axes", shape.len()))
-                .label(base.span, format!("this is {}", self.graph.ty(operand.id))));
+            return Err(Diagnostic::error(
+                codes::RANK,
+                span,
+                format!("{axis} indexes for an array of {} axes", shape.len()),
+            )
+            .label(base.span, format!("this is {}", self.graph.ty(operand.id))));
         }
-        for size in &shape[axis..] {
+        for size in shape.iter().skip(axis) {
             read.push(Item::Slice(Size::from(0), 1, size.clone()));
         }
         self.graph.span = span;
@@ -78,12 +82,16 @@ impl Checker<'_> {
                 let operand = self.as_operand(&value, expr.span)?;
                 let ty = self.graph.ty(operand.id).clone();
                 match ty.dtype {
-                    DType::Bool => return Err(not_available(expr.span, "selection by a boolean array")
-                        .help("reduce with where(mask, x, 0), or keep the shape")),
+                    DType::Bool => {
+                        return Err(not_available(expr.span, "selection by a boolean array")
+                            .help("reduce with where(mask, x, 0), or keep the shape"));
+                    }
                     DType::I64 => {}
-                    _ => return Err(Diagnostic::error(codes::TYPE, expr.span, "an index is a whole number")
-                        .at(format!("this is {ty}"))
-                        .help("convert with i64(x)")),
+                    _ => {
+                        return Err(Diagnostic::error(codes::TYPE, expr.span, "an index is a whole number")
+                            .at(format!("this is {ty}"))
+                            .help("convert with i64(x)"));
+                    }
                 }
                 // The rank error comes later, with the count of all items.
                 let Some(extent) = extent else { return Ok(Item::Scalar(operand.id)) };
@@ -103,7 +111,11 @@ impl Checker<'_> {
             }
             if value < 0 {
                 let from_end = extent.plus(&Size::from(value));
-                self.require_nonnegative(&from_end, &format!("the index {value} is outside axis {axis} of size {extent}"), span)?;
+                self.require_nonnegative(
+                    &from_end,
+                    &format!("the index {value} is outside axis {axis} of size {extent}"),
+                    span,
+                )?;
                 return Ok(self.graph.size_value(&from_end));
             }
         }
@@ -114,7 +126,7 @@ impl Checker<'_> {
             return Ok(index);
         }
         let size = self.graph.size_value(extent);
-        Ok(self.check(CheckKind::Index { axis }, vec![index, size], span))
+        Ok(self.check(CheckKind::Index { axis }, index, Some(size), span))
     }
 
     fn out_of_range(&self, value: i64, extent: i64, axis: usize, span: Span) -> Box<Diagnostic> {
@@ -214,7 +226,7 @@ impl Checker<'_> {
                 Item::Scalar(_) | Item::Array(_) => {
                     starts.push(Size::from(0));
                     steps.push(1);
-                    shape.push(own[axis].clone());
+                    shape.push(own.get(axis).cloned().unwrap_or_else(Size::one));
                 }
                 Item::New => {}
             }
@@ -240,25 +252,18 @@ impl Checker<'_> {
             }
             axis += 1;
         }
-        if axes.is_empty() {
-            return Ok((x, kept));
-        }
+        let Some(&first) = at_items.first() else { return Ok((x, kept)) };
         let indexes = self.broadcast_together(&indexes, "index", span)?;
-        let rank = self.graph.ty(indexes[0]).rank();
+        let rank = indexes.first().map_or(0, |&index| self.graph.ty(index).rank());
         let gathered = self.graph.gather(x, &axes, &indexes);
-        let first = at_items[0];
-        let adjacent = at_items.windows(2).all(|pair| {
-            items[pair[0] + 1..pair[1]].iter().all(|item| matches!(item, Item::Scalar(_) | Item::Array(_)))
-        });
         // NumPy: index arrays that stand together put their axes there, others in front.
-        let before = if adjacent { kept.iter().filter(|&&position| position < first).count() } else { 0 };
+        let adjacent = at_items.is_sorted_by(|a, b| a + 1 == *b);
         let total = rank + kept.len();
+        let (front, back): (Vec<_>, Vec<_>) = kept.into_iter().partition(|&position| adjacent && position < first);
+        let before = front.len();
         let perm: Vec<usize> = (rank..rank + before).chain(0..rank).chain(rank + before..total).collect();
         let moved = self.graph.transpose(gathered, &perm);
-        let mut order = kept[..before].to_vec();
-        order.extend(std::iter::repeat_n(first, rank));
-        order.extend(&kept[before..]);
-        Ok((moved, order))
+        Ok((moved, [front, vec![first; rank], back].concat()))
     }
 
     /// Puts `newaxis` items where they were written.

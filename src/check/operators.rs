@@ -63,7 +63,10 @@ impl Checker<'_> {
 
     /// Applies an elementwise operator with promotion and broadcasting.
     pub(super) fn elementwise(&mut self, op: &'static Elementwise, operands: &[Operand], span: Span) -> Result<Value> {
-        let values = if op.signature == Signature::Select { &operands[1..] } else { operands };
+        let values = match (op.signature, operands) {
+            (Signature::Select, [_, values @ ..]) => values,
+            _ => operands,
+        };
         let common = self.common_dtype(values);
         let dtype = match op.signature {
             Signature::Number if common == DType::Bool => DType::I64,
@@ -82,8 +85,11 @@ impl Checker<'_> {
         for id in aligned.iter_mut().skip(skip) {
             *id = self.graph.cast(*id, dtype);
         }
-        if dtype == DType::I64 && matches!(op.name, "floor_divide" | "remainder") {
-            aligned[1] = self.checked_divisor(aligned[1], operands[1].span);
+        if dtype == DType::I64
+            && matches!(op.name, "floor_divide" | "remainder")
+            && let ([_, divisor], [_, written]) = (aligned.as_mut_slice(), operands)
+        {
+            *divisor = self.checked_divisor(*divisor, written.span);
         }
         self.graph.span = span;
         let id = self.graph.map(op, &aligned);
@@ -104,14 +110,16 @@ impl Checker<'_> {
         if self.graph.as_constant(divisor).is_some_and(|c| c.as_f64() != 0.0) {
             return divisor;
         }
-        self.check(CheckKind::NonZero, vec![divisor], span)
+        self.check(CheckKind::NonZero, divisor, None, span)
     }
 
-    /// A run-time check, remembered so that it happens whether or not its value is used.
-    pub(super) fn check(&mut self, kind: CheckKind, inputs: Vec<NodeId>, span: Span) -> NodeId {
+    /// A run-time check of a value, against a size if its kind needs one. It is remembered, so that it happens
+    /// whether or not its value is used.
+    pub(super) fn check(&mut self, kind: CheckKind, value: NodeId, size: Option<NodeId>, span: Span) -> NodeId {
         let before = self.graph.span;
         self.graph.span = span;
-        let ty = self.graph.ty(inputs[0]).clone();
+        let ty = self.graph.ty(value).clone();
+        let inputs = std::iter::once(value).chain(size).collect();
         let id = self.graph.add(Op::Check(kind), inputs, ty);
         self.graph.span = before;
         if !self.graph.checks.contains(&id) {
@@ -129,7 +137,7 @@ impl Checker<'_> {
             None => {
                 let (value, zero) = (self.graph.size_value(size), self.graph.int(0));
                 let holds = self.graph.map(&elementwise::GREATER_EQUAL, &[value, zero]);
-                self.check(CheckKind::Assert { message: Some(message.to_string()) }, vec![holds], span);
+                self.check(CheckKind::Assert { message: Some(message.to_string()) }, holds, None, span);
                 Ok(())
             }
         }
@@ -138,16 +146,16 @@ impl Checker<'_> {
     /// Brings operands to one shape.
     pub(super) fn broadcast_together(&mut self, operands: &[Operand], what: &str, span: Span) -> Result<Vec<NodeId>> {
         let rank = operands.iter().map(|o| self.graph.ty(o.id).rank()).max().unwrap_or(0);
-        let mut shape: Vec<(Size, usize)> = vec![(Size::one(), 0); rank];
-        for (which, operand) in operands.iter().enumerate() {
-            let own = self.graph.shape(operand.id).to_vec();
-            for (axis, size) in own.iter().enumerate() {
-                let at = rank - own.len() + axis;
-                if shape[at].0.is_one() {
-                    shape[at] = (size.clone(), which);
-                } else if !size.is_one() && shape[at].0 != *size {
-                    let (known, first) = &shape[at];
-                    return Err(self.broadcast_error(what, span, (known, &operands[*first]), (size, operand), at, rank));
+        let Some(&first) = operands.first() else { return Ok(Vec::new()) };
+        let mut shape: Vec<(Size, Operand)> = vec![(Size::one(), first); rank];
+        for operand in operands {
+            let own = self.graph.shape(operand.id);
+            let lead = rank - own.len();
+            for ((at, (known, by)), size) in shape.iter_mut().enumerate().skip(lead).zip(own) {
+                if known.is_one() {
+                    (*known, *by) = (size.clone(), *operand);
+                } else if !size.is_one() && known != size {
+                    return Err(self.broadcast_error(what, span, (known, by), (size, operand), at, rank));
                 }
             }
         }
@@ -200,8 +208,8 @@ impl Checker<'_> {
         let lead = shape.len() - own.len();
         let mut ones = Vec::new();
         let mut axes = Vec::new();
-        for (axis, size) in own.iter().enumerate() {
-            if size.is_one() && !shape[lead + axis].is_one() {
+        for (axis, (size, wanted)) in own.iter().zip(shape.iter().skip(lead)).enumerate() {
+            if size.is_one() && !wanted.is_one() {
                 ones.push(axis);
             } else {
                 axes.push(lead + axis);
@@ -325,14 +333,8 @@ impl Checker<'_> {
         b: NodeId,
         mismatch: &dyn Fn(crate::diagnostic::Code, String) -> Box<Diagnostic>,
     ) -> Result<(NodeId, NodeId)> {
-        let lead = |g: &crate::graph::Graph, x: NodeId| {
-            let shape = g.shape(x);
-            shape[..shape.len().saturating_sub(2)].to_vec()
-        };
-        let (la, lb) = (lead(&self.graph, a), lead(&self.graph, b));
-        let common = la.len().min(lb.len());
-        for k in 1..=common {
-            let (sa, sb) = (&la[la.len() - k], &lb[lb.len() - k]);
+        let leading = |x| self.graph.shape(x).iter().rev().skip(2);
+        for (sa, sb) in leading(a).zip(leading(b)) {
             if sa != sb {
                 let text = format!("the leading axes of `@` have sizes {sa} and {sb}");
                 return Err(mismatch(codes::SIZES, text));

@@ -158,7 +158,7 @@ impl Checker<'_> {
             return Err(Diagnostic::error(codes::RANK, condition.span, "an assertion is one truth value")
                 .help("write all(…) if every element has to hold"));
         }
-        self.check(CheckKind::Assert { message: message.map(str::to_string) }, vec![operand.id], span);
+        self.check(CheckKind::Assert { message: message.map(str::to_string) }, operand.id, None, span);
         Ok(())
     }
 }

@@ -46,9 +46,7 @@ pub fn declared(ty: &TypeExpr) -> Result<Declared> {
             let shape: Result<Vec<Size>> = dims.iter().map(size).collect();
             Ok(Declared::Array(Type::array(dtype, shape?), ty.span))
         }
-        TypeKind::Tuple(parts) => {
-            Ok(Declared::Tuple(parts.iter().map(declared).collect::<Result<_>>()?, ty.span))
-        }
+        TypeKind::Tuple(parts) => Ok(Declared::Tuple(parts.iter().map(declared).collect::<Result<_>>()?, ty.span)),
         TypeKind::List(_) => {
             Err(Diagnostic::error(codes::NOT_AVAILABLE, ty.span, "lists are not part of this version")
                 .help("pass arrays of equal sizes as one array with a leading axis"))
@@ -71,17 +69,20 @@ fn dtype(name: &str, span: Span) -> Result<DType> {
         "boolean" | "logical" => "bool",
         _ => "f64, f32, i64 or bool",
     };
-    Err(Diagnostic::error(codes::UNKNOWN_NAME, span, format!("there is no type `{name}`")).help(format!("write {known}")))
+    Err(Diagnostic::error(codes::UNKNOWN_NAME, span, format!("there is no type `{name}`"))
+        .help(format!("write {known}")))
 }
 
 fn size(expr: &SizeExpr) -> Result<Size> {
     match &expr.kind {
         SizeKind::Literal(value) => Ok(Size::from(*value)),
         SizeKind::Variable(name) => Ok(Size::var(name)),
-        SizeKind::Unknown => {
-            Err(Diagnostic::error(codes::NOT_AVAILABLE, expr.span, "sizes known only at run time are not part of this version")
-                .help("name the size with a variable that an argument binds"))
-        }
+        SizeKind::Unknown => Err(Diagnostic::error(
+            codes::NOT_AVAILABLE,
+            expr.span,
+            "sizes known only at run time are not part of this version",
+        )
+        .help("name the size with a variable that an argument binds")),
         SizeKind::Binary(op, a, b) => {
             let (a, b) = (size(a)?, size(b)?);
             Ok(match op {
@@ -97,10 +98,8 @@ fn size(expr: &SizeExpr) -> Result<Size> {
 pub fn size_names(ty: &TypeExpr, names: &mut Vec<(String, Span)>) {
     fn visit(size: &SizeExpr, names: &mut Vec<(String, Span)>) {
         match &size.kind {
-            SizeKind::Variable(name) => {
-                if !names.iter().any(|(known, _)| known == name) {
-                    names.push((name.clone(), size.span));
-                }
+            SizeKind::Variable(name) if !names.iter().any(|(known, _)| known == name) => {
+                names.push((name.clone(), size.span));
             }
             SizeKind::Binary(_, a, b) => {
                 visit(a, names);

@@ -20,7 +20,7 @@ struct Term {
     coefficient: i64,
 }
 
-/// A polynomial in size variables.
+/// A polynomial in size variables. Coefficients saturate: a size that large is refused before anything is allocated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Size {
     terms: Vec<Term>,
@@ -78,7 +78,7 @@ impl Size {
         let mut sum: BTreeMap<Vec<SizeVar>, i64> = BTreeMap::new();
         for (vars, coefficient) in terms {
             let entry = sum.entry(vars).or_insert(0);
-            *entry = entry.wrapping_add(coefficient);
+            *entry = entry.saturating_add(coefficient);
         }
         let terms = sum.into_iter().filter(|(_, c)| *c != 0);
         Size { terms: terms.map(|(vars, coefficient)| Term { vars, coefficient }).collect() }
@@ -110,7 +110,7 @@ impl Size {
             other.terms.iter().map(move |b| {
                 let mut vars: Vec<SizeVar> = a.vars.iter().chain(&b.vars).cloned().collect();
                 vars.sort();
-                (vars, a.coefficient.wrapping_mul(b.coefficient))
+                (vars, a.coefficient.saturating_mul(b.coefficient))
             })
         }))
     }

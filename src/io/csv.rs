@@ -109,10 +109,10 @@ impl<'a> Rows<'a> {
     /// The line a row begins on; its own position may lie before the blank lines that precede it.
     fn line(&self, row: &ByteRecord) -> usize {
         let at = row.position().map_or(0, |position| position.byte() as usize).min(self.text.len());
-        let blanks = self.text[at..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-        let before = &self.text[..at + blanks];
+        let blanks = self.text.iter().skip(at).take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let before = self.text.get(..at + blanks).unwrap_or(self.text);
         let feeds = before.iter().filter(|&&byte| byte == b'\n').count();
-        let lone_returns = before.windows(2).filter(|pair| pair[0] == b'\r' && pair[1] != b'\n').count();
+        let lone_returns = before.windows(2).filter(|pair| matches!(pair, [b'\r', next] if *next != b'\n')).count();
         1 + feeds + lone_returns + usize::from(before.ends_with(b"\r"))
     }
 }
@@ -166,7 +166,8 @@ fn parse_number(field: &[u8]) -> Option<f64> {
 
 fn to_matrix(columns: &[Column]) -> Result<Array, FileError> {
     let rows = columns.first().map_or(0, |column| column.floats.len());
-    let elements = (0..rows).flat_map(|row| columns.iter().map(move |column| column.floats[row])).collect();
+    let row = |row| columns.iter().filter_map(move |column| column.floats.get(row).copied());
+    let elements = (0..rows).flat_map(row).collect();
     let matrix = Array2::from_shape_vec((rows, columns.len()), elements);
     matrix.map(Array::from).map_err(|e| FileError::format(e.to_string()))
 }
@@ -231,7 +232,7 @@ fn texts(array: &Array) -> Box<dyn Iterator<Item = String> + '_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
     use crate::io::FileErrorKind;
     use ndarray::{Array3, arr1, arr2};

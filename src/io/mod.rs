@@ -103,7 +103,7 @@ fn open(path: &Path) -> Result<(std::fs::File, u64), FileError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
     use crate::diagnostic::codes;
     use crate::syntax::span::{FileId, Span};

@@ -111,7 +111,7 @@ impl Stored {
 fn read_header(source: &mut impl Read, size: u64) -> Result<(Header, u64), FileError> {
     let mut bytes = Vec::new();
     read_up_to(source, MAGIC.len() + 2, &mut bytes)?;
-    if !MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
+    if bytes.iter().zip(MAGIC).any(|(byte, expected)| byte != expected) {
         return Err(not_npy(&bytes));
     }
     let length_size = if bytes.get(MAGIC.len()) == Some(&1) { 2 } else { 4 };
@@ -313,7 +313,7 @@ fn bad_read(error: std::io::Error) -> FileError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
     use crate::io::FileErrorKind;
     use ndarray::{Array1, Array3, arr0, arr1, arr2};

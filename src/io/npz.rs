@@ -92,7 +92,7 @@ fn bad_archive(error: ZipError) -> FileError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
     use crate::io::FileErrorKind;
     use ndarray::{Array2, arr1, arr2};

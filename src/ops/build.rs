@@ -165,19 +165,22 @@ impl Graph {
 
     /// The operator on constants, or on sizes where the result is a size.
     fn folded(&mut self, op: &'static Elementwise, args: &[NodeId]) -> Option<NodeId> {
+        self.folded_constants(op, args).or_else(|| self.folded_sizes(op, args))
+    }
+
+    fn folded_sizes(&mut self, op: &'static Elementwise, args: &[NodeId]) -> Option<NodeId> {
         let sizes: Option<Vec<Size>> = args.iter().map(|&a| self.as_size(a)).collect();
-        if let Some(sizes) = sizes {
-            let result = match (op.name, sizes.as_slice()) {
-                ("add", [a, b]) => Some(a.plus(b)),
-                ("subtract", [a, b]) => Some(a.minus(b)),
-                ("multiply", [a, b]) => Some(a.times(b)),
-                ("negate", [a]) => Some(Size::from(0).minus(a)),
-                _ => None,
-            };
-            if let Some(size) = result {
-                return Some(self.size_value(&size));
-            }
-        }
+        let size = match (op.name, sizes?.as_slice()) {
+            ("add", [a, b]) => a.plus(b),
+            ("subtract", [a, b]) => a.minus(b),
+            ("multiply", [a, b]) => a.times(b),
+            ("negate", [a]) => Size::from(0).minus(a),
+            _ => return None,
+        };
+        Some(self.size_value(&size))
+    }
+
+    fn folded_constants(&mut self, op: &'static Elementwise, args: &[NodeId]) -> Option<NodeId> {
         let values: Option<Vec<Value>> = args
             .iter()
             .map(|&a| match &self.node(a).op {
@@ -185,8 +188,7 @@ impl Graph {
                 _ => None,
             })
             .collect();
-        let values = values?;
-        Some(match (op.eval)(&values) {
+        Some(match (op.eval)(&values?) {
             Value::Bool(v) => self.constant(Constant::Bool(v), DType::Bool),
             Value::Int(v) => self.int(v),
             Value::F32(v) => self.constant(Constant::float(f64::from(v)), DType::F32),

@@ -11,7 +11,7 @@ use super::threads::Threads;
 use crate::codegen::Compiled;
 use crate::graph::SizeEnv;
 use crate::loops::{Inst, Kernel, Role, Sink, Step};
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayD, Dimension, IxDyn};
 use std::sync::Mutex;
 
 /// Buffers begin at multiples of this many bytes.
@@ -166,24 +166,17 @@ pub fn execute(
 ) -> Result<Vec<Array>, Failure> {
     let plan = plan(kernel, sizes)?;
     let contiguous: Vec<Contiguous<'_>> = inputs.iter().map(Contiguous::new).collect();
-    let mut outputs: Vec<Array> = Vec::new();
-    let mut output_pointers = Vec::new();
+    let mut outputs: Vec<Output> = Vec::new();
     for (k, shape) in shapes.iter().enumerate() {
         let dtype = kernel.buffers.iter().find(|b| b.role == Role::Output(k)).map_or(DType::F64, |b| b.dtype);
-        outputs.push(zeroed(dtype, shape));
-    }
-    for output in &mut outputs {
-        output_pointers.push(pointer_mut(output));
+        outputs.push(Output::new(dtype, shape));
     }
     let mut arena = resources.arenas.take(plan.arena);
     let mut pointers = Vec::new();
     for (b, buffer) in kernel.buffers.iter().enumerate() {
         let (pointer, length) = match buffer.role {
             Role::Input(k) => contiguous.get(k).map_or((std::ptr::dangling_mut::<u64>().cast(), 0), Contiguous::pointer),
-            Role::Output(k) => {
-                let length = shapes.get(k).map_or(0, |shape| shape.iter().product());
-                (output_pointers.get(k).copied().unwrap_or(std::ptr::null_mut()), length)
-            }
+            Role::Output(k) => outputs.get_mut(k).map_or((std::ptr::null_mut(), 0), Output::pointer),
             Role::Scratch => (arena.at(plan.offsets[b]), plan.elements[b]),
         };
         if length < plan.elements[b] {
@@ -198,7 +191,8 @@ pub fn execute(
     let done = unsafe { code.run(&pointers, &values, resources.threads) };
     resources.arenas.give_back(arena);
     done.map_err(Failure::Fault)?;
-    Ok(outputs)
+    // SAFETY: the kernel has come to its end, so every element of every result has been written.
+    Ok(outputs.into_iter().map(|output| unsafe { output.finish() }).collect())
 }
 
 /// An input in C order: borrowed if it is already, else copied.
@@ -228,18 +222,57 @@ impl<'a> Contiguous<'a> {
     }
 }
 
-fn zeroed(dtype: DType, shape: &[usize]) -> Array {
-    let shape = IxDyn(shape);
-    match dtype {
-        DType::Bool => Array::Bool(ArrayD::from_elem(shape, false)),
-        DType::I64 => Array::I64(ArrayD::zeros(shape)),
-        DType::F32 => Array::F32(ArrayD::zeros(shape)),
-        DType::F64 => Array::F64(ArrayD::zeros(shape)),
-    }
+/// A result before it is written: memory that is not worth clearing.
+enum Output {
+    Bool(Vec<bool>, IxDyn),
+    I64(Vec<i64>, IxDyn),
+    F32(Vec<f32>, IxDyn),
+    F64(Vec<f64>, IxDyn),
 }
 
-fn pointer_mut(array: &mut Array) -> *mut u8 {
-    crate::with_typed_array!(Array, array, a => a.as_mut_ptr().cast::<u8>())
+impl Output {
+    fn new(dtype: DType, shape: &[usize]) -> Output {
+        let (length, shape) = (shape.iter().product(), IxDyn(shape));
+        match dtype {
+            DType::Bool => Output::Bool(Vec::with_capacity(length), shape),
+            DType::I64 => Output::I64(Vec::with_capacity(length), shape),
+            DType::F32 => Output::F32(Vec::with_capacity(length), shape),
+            DType::F64 => Output::F64(Vec::with_capacity(length), shape),
+        }
+    }
+
+    /// Where to write, and how many elements there is room for.
+    fn pointer(&mut self) -> (*mut u8, usize) {
+        match self {
+            Output::Bool(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
+            Output::I64(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
+            Output::F32(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
+            Output::F64(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
+        }
+    }
+
+    /// # Safety
+    /// Every element has been written.
+    unsafe fn finish(self) -> Array {
+        /// # Safety
+        /// As above.
+        unsafe fn array<T>(mut memory: Vec<T>, shape: IxDyn) -> ArrayD<T> {
+            let length = shape.size();
+            // SAFETY: the capacity was made for this shape, and the caller promises that it is filled.
+            unsafe { memory.set_len(length) };
+            // SAFETY: as many elements as the shape says.
+            unsafe { ArrayD::from_shape_vec_unchecked(shape, memory) }
+        }
+        // SAFETY: passed on.
+        unsafe {
+            match self {
+                Output::Bool(memory, shape) => Array::Bool(array(memory, shape)),
+                Output::I64(memory, shape) => Array::I64(array(memory, shape)),
+                Output::F32(memory, shape) => Array::F32(array(memory, shape)),
+                Output::F64(memory, shape) => Array::F64(array(memory, shape)),
+            }
+        }
+    }
 }
 
 /// Scratch memory of earlier calls, kept for the next ones: fresh pages cost more than many a kernel.

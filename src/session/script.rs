@@ -235,7 +235,11 @@ fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type> {
         }
     };
     if checker.scope.get(&input.name.text).is_some() {
-        return Err(Diagnostic::error(codes::DUPLICATE_NAME, input.name.span, format!("`{}` is declared twice", input.name.text)));
+        return Err(Diagnostic::error(
+            codes::DUPLICATE_NAME,
+            input.name.span,
+            format!("`{}` is declared twice", input.name.text),
+        ));
     }
     for (name, span) in names {
         if checker.scope.get(&name).is_none() {
@@ -260,8 +264,12 @@ fn bind_inputs(
     for (input, given) in inputs.iter().zip(given) {
         let ty = declare(&mut scratch, input)?;
         let Some(given) = given else {
-            return Err(Diagnostic::error(codes::INPUT, input.span, format!("the input `{}` is missing", input.name.text))
-                .help(format!("give it with --input {}=…", input.name.text)));
+            return Err(Diagnostic::error(
+                codes::INPUT,
+                input.span,
+                format!("the input `{}` is missing", input.name.text),
+            )
+            .help(format!("give it with --input {}=…", input.name.text)));
         };
         arrays.push((input.name.text.clone(), ty.clone(), fitting(&input.name.text, &ty, given)?, input.span));
     }
@@ -305,7 +313,8 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
     };
     let found = crate::runtime::print::format_type(&array);
     if array.dtype() != ty.dtype {
-        return Err(wrong(found).help(format!("save it as {}, or declare the type it has and convert in the program", ty.dtype)));
+        return Err(wrong(found)
+            .help(format!("save it as {}, or declare the type it has and convert in the program", ty.dtype)));
     }
     if array.shape().len() != ty.rank() {
         return Err(wrong(found).help(format!("the declared type has {} axes", ty.rank())));
@@ -337,7 +346,9 @@ fn print(checker: &mut Checker<'_>, args: &[Argument]) -> Checking<Effect> {
         let value = checker.expression(&arg.value)?;
         if matches!(value, Value::Function(_) | Value::NewAxis | Value::Nothing) {
             let what = value.describe(&checker.graph);
-            return Err(Diagnostic::error(codes::TYPE, arg.value.span, "this cannot be printed").at(format!("this is {what}")));
+            return Err(
+                Diagnostic::error(codes::TYPE, arg.value.span, "this cannot be printed").at(format!("this is {what}"))
+            );
         }
         values.push(value);
     }
@@ -360,14 +371,17 @@ fn save(checker: &mut Checker<'_>, args: &[Argument], span: Span) -> Checking<Ef
         let value = checker.expression(&arg.value)?;
         let Value::Array { id, .. } = value else {
             let what = value.describe(&checker.graph);
-            return Err(Diagnostic::error(codes::TYPE, arg.value.span, "only arrays are saved").at(format!("this is {what}")));
+            return Err(
+                Diagnostic::error(codes::TYPE, arg.value.span, "only arrays are saved").at(format!("this is {what}"))
+            );
         };
         parts.push((arg.name.as_ref().map(|name| name.text.clone()), id));
     }
     let unnamed = parts.iter().filter(|(name, _)| name.is_none()).count();
     if unnamed > 0 && parts.len() > 1 {
-        return Err(Diagnostic::error(codes::ARGUMENTS, span, "several arrays need names")
-            .help("save(\"out.npz\", g=g, c=c)"));
+        return Err(
+            Diagnostic::error(codes::ARGUMENTS, span, "several arrays need names").help("save(\"out.npz\", g=g, c=c)")
+        );
     }
     Ok(Effect::Save(PathBuf::from(path), parts, span))
 }
@@ -398,18 +412,22 @@ impl Runner<'_, '_> {
         self.flush(Vec::new())
     }
 
+    fn checks_of(&self, pending: &Pending) -> &[NodeId] {
+        self.checker.graph.checks.get(pending.checks.clone()).unwrap_or_default()
+    }
+
     /// Does everything that is pending, in one kernel; also computes what is in `live`.
     fn flush(&mut self, live: Vec<NodeId>) -> Checking<()> {
         let pending = std::mem::take(&mut self.pending);
         let mut roots: Vec<NodeId> = pending.iter().flat_map(|p| effect_nodes(p.effect.as_ref())).collect();
         roots.extend(live);
-        let checks: Vec<NodeId> = pending.iter().flat_map(|p| self.checker.graph.checks[p.checks.clone()].to_vec()).collect();
+        let checks: Vec<NodeId> = pending.iter().flat_map(|p| self.checks_of(p)).copied().collect();
         match self.compute(&roots, &checks) {
             Ok(()) => pending.iter().try_for_each(|p| self.perform(p.effect.as_ref())),
             Err(problem) => {
                 // Once more, statement by statement, so that what stands above the failing one is done.
                 for p in &pending {
-                    let checks = self.checker.graph.checks[p.checks.clone()].to_vec();
+                    let checks = self.checks_of(p).to_vec();
                     self.compute(&effect_nodes(p.effect.as_ref()), &checks)?;
                     self.perform(p.effect.as_ref())?;
                 }
@@ -440,13 +458,9 @@ impl Runner<'_, '_> {
     }
 
     fn evaluate(&self, graph: &Graph, inputs: &[NodeId], context: &mut Context) -> Checking<Vec<Array>> {
-        let runnable = if self.interpret {
-            Runnable::interpreted(graph, context)?
-        } else {
-            Runnable::native(graph, context)?
-        };
-        let views: Vec<ArrayView<'_>> =
-            inputs.iter().filter_map(|id| self.values.get(id)).map(Array::view).collect();
+        let runnable =
+            if self.interpret { Runnable::interpreted(graph, context)? } else { Runnable::native(graph, context)? };
+        let views: Vec<ArrayView<'_>> = inputs.iter().filter_map(|id| self.values.get(id)).map(Array::view).collect();
         runnable.call(&views, &SizeEnv::new(), &self.module.threads)
     }
 
@@ -464,17 +478,16 @@ impl Runner<'_, '_> {
         let all: Vec<NodeId> = checks.iter().chain(roots).copied().collect();
         let kept = differentiated(source, &all);
         let known = |id: NodeId| self.values.contains_key(&id) && !kept.contains(&id);
-        let mut needed = vec![false; source.len()];
-        all.iter().for_each(|id| needed[id.0 as usize] = true);
+        let mut needed: FxHashSet<NodeId> = all.into_iter().collect();
         for id in source.ids().rev() {
-            if needed[id.0 as usize] && !known(id) {
-                source.node(id).inputs.iter().for_each(|input| needed[input.0 as usize] = true);
+            if needed.contains(&id) && !known(id) {
+                needed.extend(&source.node(id).inputs);
             }
         }
         let mut graph = Graph::new("main");
         let mut copier = Copier::new(source);
         let mut inputs = Vec::new();
-        for id in source.ids().filter(|id| needed[id.0 as usize]) {
+        for id in source.ids().filter(|id| needed.contains(id)) {
             if known(id) {
                 let name = format!("v{}", inputs.len());
                 let copy = graph.add_input(name, source.ty(id).clone());
@@ -521,7 +534,8 @@ impl Runner<'_, '_> {
                 format!("({})", parts.iter().map(|part| self.show(part)).collect::<Vec<_>>().join(", "))
             }
             Value::Record(fields) => {
-                let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", self.show(value))).collect();
+                let fields: Vec<String> =
+                    fields.iter().map(|(name, value)| format!("{name}={}", self.show(value))).collect();
                 format!("({})", fields.join(", "))
             }
             other => other.describe(&self.checker.graph),

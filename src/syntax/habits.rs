@@ -211,7 +211,8 @@ impl Stumble<'_> {
             if lexeme.token.is_closer() {
                 closed += 1;
             } else if lexeme.token.is_opener() && closed == 0 {
-                return Some((&lexeme.token, at.checked_sub(1).map(|before| &self.tokens[before].token)));
+                let before = at.checked_sub(1).and_then(|before| self.tokens.get(before));
+                return Some((&lexeme.token, before.map(|before| &before.token)));
             } else if lexeme.token.is_opener() {
                 closed -= 1;
             }

@@ -55,11 +55,13 @@ pub fn lex(file: FileId, text: &str) -> Lexed {
 
 /// `var` declares a variable where a name follows; elsewhere it is the variance, `var(x)`.
 fn name_the_variance(raw: &mut [Lexeme]) {
-    for at in 0..raw.len() {
-        let declares = raw.get(at + 1).is_some_and(|next| matches!(next.token, Token::Name(_) | Token::Colon));
-        if raw[at].token == Token::Var && !declares {
-            raw[at].token = Token::Name("var".to_string());
+    let mut rest = raw;
+    while let Some((lexeme, behind)) = rest.split_first_mut() {
+        let declares = behind.first().is_some_and(|next| matches!(next.token, Token::Name(_) | Token::Colon));
+        if lexeme.token == Token::Var && !declares {
+            lexeme.token = Token::Name("var".to_string());
         }
+        rest = behind;
     }
 }
 
@@ -110,7 +112,7 @@ impl<'r> Arrangement<'r> {
     }
 
     fn place(&mut self, at: usize) {
-        let lexeme = &self.raw[at];
+        let Some(lexeme) = self.raw.get(at) else { return };
         self.resynchronise(at);
         match &lexeme.token {
             Token::Newline if self.ends_statement(at) => self.separate(lexeme.clone()),
@@ -180,7 +182,7 @@ impl<'r> Arrangement<'r> {
         if self.in_parentheses() || self.at_statement() || self.last().is_some_and(Token::continues_line) {
             return false;
         }
-        match self.raw[at..].iter().map(|lexeme| &lexeme.token).find(|token| **token != Token::Newline) {
+        match self.raw.iter().skip(at).map(|lexeme| &lexeme.token).find(|token| **token != Token::Newline) {
             Some(Token::OpenBrace | Token::Else) => false,
             Some(Token::Equal | Token::Arrow) => self.head_depth().is_none(),
             Some(Token::Name(word)) if word == "where" => !matches!(self.region, Region::Head(_)),
@@ -191,7 +193,7 @@ impl<'r> Arrangement<'r> {
 
     /// A name, unless its place makes it a keyword, or it is another language's keyword.
     fn word(&mut self, at: usize) {
-        let Lexeme { token: Token::Name(text), span } = &self.raw[at] else {
+        let Some(Lexeme { token: Token::Name(text), span }) = self.raw.get(at) else {
             return;
         };
         let next = self.next(at);
@@ -231,7 +233,8 @@ impl<'r> Arrangement<'r> {
         if self.open.len() > MAX_BRACKETS {
             let message = format!("brackets nest deeper than {MAX_BRACKETS}");
             let error = Diagnostic::error(codes::TOO_DEEP, lexeme.span, message);
-            let error = error.label(self.open[0].span, "the outermost opens here");
+            let outermost = self.open.first().unwrap_or(lexeme);
+            let error = error.label(outermost.span, "the outermost opens here");
             self.report(error.help("name the inner parts with `let`, or move them into functions"));
             self.stopped = true;
             self.forget_unfinished_item();
@@ -240,7 +243,7 @@ impl<'r> Arrangement<'r> {
 
     /// Drops the tokens behind the last statement that ended outside all brackets.
     fn forget_unfinished_item(&mut self) {
-        let outermost = self.open[0].span.start;
+        let Some(outermost) = self.open.first().map(|opener| opener.span.start) else { return };
         let mut depth = 0usize;
         while let Some(last) = self.out.tokens.last() {
             let outside = last.span.start < outermost;
@@ -294,12 +297,13 @@ impl<'r> Arrangement<'r> {
     /// was forgotten; so was a brace at an `fn` in the first column. Without this, one missing `)`
     /// would swallow the rest of the file.
     fn resynchronise(&mut self, at: usize) {
-        let lexeme = &self.raw[at];
-        let new_line = at == 0 || self.raw[at - 1].token == Token::Newline;
+        let Some(lexeme) = self.raw.get(at) else { return };
+        let before = at.checked_sub(1).and_then(|before| self.raw.get(before));
+        let new_line = before.is_none_or(|before| before.token == Token::Newline);
         let Some(top) = self.open.last().filter(|_| new_line) else {
             return;
         };
-        let first_column = self.raw[at - 1].span.end == lexeme.span.start;
+        let first_column = before.is_some_and(|before| before.span.end == lexeme.span.start);
         let depth = match lexeme.token {
             Token::Fn if first_column => 0,
             Token::Let | Token::Var | Token::While | Token::Return | Token::Break | Token::Continue
@@ -351,7 +355,7 @@ fn bound_names(raw: &[Lexeme]) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
 
     fn stream(text: &str) -> String {

@@ -98,8 +98,8 @@ impl<'t> Context<'t> {
     pub fn call(&self, function: Expr, arguments: Vec<Argument>, end: usize) -> Fallible<Expr> {
         let span = function.span.to(self.span(end - 1, end));
         let depth = arguments.iter().map(|argument| argument.value.depth).fold(function.depth, u32::max);
-        let named = arguments.iter().position(|argument| argument.name.is_some()).unwrap_or(arguments.len());
-        if let Some(late) = arguments[named..].iter().find(|argument| argument.name.is_none()) {
+        let mut from_named = arguments.iter().skip_while(|argument| argument.name.is_none());
+        if let Some(late) = from_named.find(|argument| argument.name.is_none()) {
             let error = Diagnostic::error(codes::SYNTAX, late.value.span, "a positional argument follows a named one");
             self.report(error.help("put the named arguments last"));
         }

@@ -57,7 +57,7 @@ pub fn parse_bytes(file: FileId, bytes: &[u8]) -> Result<Module, Errors> {
         Err(error) => error,
     };
     let at = error.valid_up_to();
-    let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = bytes.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
     let byte = bytes.get(at).copied().unwrap_or(0);
     let message = format!("the file is not UTF-8 text: byte 0x{byte:02X} at offset {at}, in line {line}");
     let error = Diagnostic::error(codes::NOT_UTF8, Span::new(file, at, at), message);
@@ -159,7 +159,7 @@ fn is_within(error: &Diagnostic, tokens: &[Lexeme], statement: &Range<usize>) ->
         return false;
     };
     let start = tokens.get(statement.start).map_or(u32::MAX, |first| first.span.start);
-    let end = match tokens[..statement.end].last() {
+    let end = match tokens.get(..statement.end).and_then(<[_]>::last) {
         Some(Lexeme { token: Token::Semicolon | Token::Newline, span }) => span.end,
         _ => tokens.get(statement.end).map_or(u32::MAX, |next| next.span.start),
     };
@@ -172,7 +172,7 @@ fn statement_around(tokens: &[Lexeme], at: usize) -> (Range<usize>, bool) {
     let at = at.min(tokens.len());
     // The start of the statement for each open `{`, nothing for other brackets.
     let mut open: Vec<Option<usize>> = Vec::new();
-    for (i, lexeme) in tokens[..at].iter().enumerate() {
+    for (i, lexeme) in tokens.iter().take(at).enumerate() {
         match &lexeme.token {
             Token::OpenBrace => open.push(Some(i + 1)),
             token if token.is_opener() => open.push(None),
@@ -185,10 +185,10 @@ fn statement_around(tokens: &[Lexeme], at: usize) -> (Range<usize>, bool) {
             _ => {}
         }
     }
-    let Some(block) = open.iter().rposition(Option::is_some) else {
+    let innermost = open.iter().enumerate().rev().find_map(|(block, start)| Some((block, (*start)?)));
+    let Some((block, start)) = innermost else {
         return (0..tokens.len(), false);
     };
-    let start = open[block].unwrap_or(0);
     let mut depth = open.len() - 1 - block;
     for (i, lexeme) in tokens.iter().enumerate().skip(at) {
         let token = &lexeme.token;

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 /// Scripts under benches/peers.
 const PEERS: &[&str] = &["numpy_hand.py", "jax_peer.py", "torch_peer.py", "numba_peer.py"];
 /// How often every contestant gets its turn; the figures of a table are medians over the turns.
-const TURNS: usize = 3;
+pub const TURNS: usize = 3;
 
 /// One figure.
 #[derive(Clone)]
@@ -44,6 +44,8 @@ pub struct Row {
 pub struct Run {
     /// The machine.
     pub machine: Machine,
+    /// How often everyone had its turn.
+    pub turns: usize,
     /// The figures, a median over the turns.
     pub rows: Vec<Row>,
     /// Peers, or parts of them, that could not be measured, with the reason.
@@ -51,14 +53,14 @@ pub struct Run {
 }
 
 /// Measures everyone; `quick` only sees whether it works.
-pub fn run(root: &Path, quick: bool) -> Result<(), String> {
+pub fn run(root: &Path, quick: bool, turns: usize) -> Result<(), String> {
     let built = cargo(root).args(["bench", "--bench", "suite", "--no-run"]).status();
     if !built.is_ok_and(|status| status.success()) {
         return Err("benches/suite.rs does not build".to_string());
     }
     let machine = Machine::here();
     println!("{}", machine.sentence());
-    let run = measure(root, quick, machine)?;
+    let run = measure(root, quick, turns, machine)?;
     let json = root.join("target").join("bench.json");
     std::fs::create_dir_all(root.join("target")).map_err(|error| error.to_string())?;
     std::fs::write(&json, report::json(&run)).map_err(|error| format!("{}: {error}", json.display()))?;
@@ -71,8 +73,7 @@ pub fn run(root: &Path, quick: bool) -> Result<(), String> {
 }
 
 /// Everyone in turn, several times over, so that a slow minute of the machine hits them all.
-fn measure(root: &Path, quick: bool, machine: Machine) -> Result<Run, String> {
-    let turns = if quick { 1 } else { TURNS };
+fn measure(root: &Path, quick: bool, turns: usize, machine: Machine) -> Result<Run, String> {
     let (mut rows, mut missing) = (Vec::new(), Vec::new());
     for turn in 1..=turns {
         for threads in [1, 2].into_iter().filter(|threads| *threads <= machine.cores) {
@@ -92,7 +93,7 @@ fn measure(root: &Path, quick: bool, machine: Machine) -> Result<Run, String> {
     }
     missing.sort();
     missing.dedup();
-    Ok(Run { machine, rows: medians(rows), missing })
+    Ok(Run { machine, turns, rows: medians(rows), missing })
 }
 
 fn suite(root: &Path, threads: usize, quick: bool) -> Command {

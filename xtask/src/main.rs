@@ -20,6 +20,7 @@ cargo xtask test             everything that has to hold before a change goes in
                              denied, unit, file, law, doc and example tests, documentation
 cargo xtask bench            benchmarks beside peers, in one run; writes target/bench.json and the tables of
                              docs/performance.md
+cargo xtask bench --turns N  the same with N turns for everyone instead of three
 cargo xtask bench --quick    the same, smaller and rougher, to see that it works; writes target/bench.json only
 cargo xtask help             this text
 
@@ -31,8 +32,12 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["test"] => steps::test(&root()),
-        ["bench"] => bench::run(&root(), false),
-        ["bench", "--quick"] => bench::run(&root(), true),
+        ["bench"] => bench::run(&root(), false, bench::TURNS),
+        ["bench", "--quick"] => bench::run(&root(), true, 1),
+        ["bench", "--turns", count] => count
+            .parse()
+            .map_err(|_| format!("--turns takes a number, not {count}"))
+            .and_then(|turns: usize| bench::run(&root(), false, turns.max(1))),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

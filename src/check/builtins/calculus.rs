@@ -36,8 +36,7 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("let x = 3.0\nprint(grad(x * stop_gradient(x), x))", "3.0"),
         apply: |c, call| {
             call.allow(&[])?;
-            let exprs = call.positional(1..=1, "stop_gradient(e)")?;
-            let operand = c.operand(exprs[0])?;
+            let [operand] = c.operands_of(call, "stop_gradient(e)")?;
             let ty = c.graph.ty(operand.id).clone();
             Ok(Value::array(c.graph.add(Op::StopGradient, vec![operand.id], ty)))
         },
@@ -48,9 +47,8 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(dot([1.0, 2.0], [3.0, 4.0]))", "11.0"),
         apply: |c, call| {
             call.allow(&[])?;
-            let exprs = call.positional(2..=2, "dot(a, b)")?;
-            let operands = c.operands(&exprs)?;
-            c.matrix_product(operands[0], operands[1], call.span)
+            let [a, b] = c.operands_of(call, "dot(a, b)")?;
+            c.matrix_product(a, b, call.span)
         },
     },
     Builtin {
@@ -59,13 +57,12 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(outer([1, 2], [3, 4]))", "[[3 4]\n [6 8]]"),
         apply: |c, call| {
             call.allow(&[])?;
-            let exprs = call.positional(2..=2, "outer(a, b)")?;
-            let operands = c.operands(&exprs)?;
+            let operands = c.operands_of::<2>(call, "outer(a, b)")?;
             for operand in &operands {
                 vector(c, operand.id, operand.span, "outer")?;
             }
             let dtype = c.common_dtype(&operands);
-            let (a, b) = (c.graph.cast(operands[0].id, dtype), c.graph.cast(operands[1].id, dtype));
+            let [a, b] = operands.map(|operand| c.graph.cast(operand.id, dtype));
             c.graph.span = call.span;
             Ok(Value::array(c.graph.contract(&[(a, vec![0]), (b, vec![1])], &[0, 1])))
         },
@@ -84,8 +81,8 @@ fn vector(c: &Checker<'_>, id: NodeId, span: Span, what: &str) -> Result<()> {
 fn gradient(c: &mut Checker<'_>, call: &Call<'_>) -> Result<(NodeId, Value)> {
     call.allow(&[])?;
     let form = format!("{0}(e, p), or {0}(e, (p, q))", call.name);
-    let exprs = call.positional(2..=2, &form)?;
-    let cost = c.operand(exprs[0])?;
+    let [cost, by] = call.exactly(&form)?;
+    let cost = c.operand(cost)?;
     let ty = c.graph.ty(cost.id).clone();
     if ty.rank() != 0 {
         return Err(Diagnostic::error(codes::RANK, cost.span, "only a scalar has a gradient")
@@ -97,9 +94,9 @@ fn gradient(c: &mut Checker<'_>, call: &Call<'_>) -> Result<(NodeId, Value)> {
             .at(format!("this is {ty}"))
             .help("convert with f64(x)"));
     }
-    let by = c.expression(exprs[1])?;
-    names_only(exprs[1])?;
-    let gradients = gradients(c, cost.id, &by, exprs[1].span, call.span)?;
+    let value = c.expression(by)?;
+    names_only(by)?;
+    let gradients = gradients(c, cost.id, &value, by.span, call.span)?;
     Ok((cost.id, gradients))
 }
 
@@ -117,8 +114,9 @@ fn gradients(c: &mut Checker<'_>, cost: NodeId, by: &Value, place: Span, span: S
         Value::Array { id, .. } => {
             let ty = c.graph.ty(*id).clone();
             if !ty.dtype.is_float() {
-                return Err(Diagnostic::error(codes::TYPE, place, "a gradient is taken by floats")
-                    .at(format!("this is {ty}")));
+                return Err(
+                    Diagnostic::error(codes::TYPE, place, "a gradient is taken by floats").at(format!("this is {ty}"))
+                );
             }
             c.graph.span = span;
             Ok(Value::array(c.graph.add(Op::Grad, vec![cost, *id], ty)))

@@ -40,9 +40,9 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(full(7, 3))", "[7 7 7]"),
         apply: |c, call| {
             call.allow(&[])?;
-            let exprs = call.positional(1..=16, "full(value, n, m)")?;
-            let value = c.operand(exprs[0])?;
-            let mut shape = c.sizes(&exprs[1..])?;
+            let (value, sizes) = call.first_and_rest(1..=16, "full(value, n, m)")?;
+            let value = c.operand(value)?;
+            let mut shape = c.sizes(&sizes)?;
             let lead = shape.len();
             shape.extend(c.graph.shape(value.id).iter().cloned());
             let axes: Vec<usize> = (lead..shape.len()).collect();
@@ -67,10 +67,13 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(eye(2))", "[[1. 0.]\n [0. 1.]]"),
         apply: |c, call| {
             call.allow(&[])?;
-            let exprs = call.positional(1..=2, "eye(n) or eye(n, m)")?;
-            let sizes = c.sizes(&exprs)?;
-            let shape = [sizes[0].clone(), sizes.last().cloned().unwrap_or_else(Size::one)];
-            let (rows, columns) = (c.graph.iota(&shape[0]), c.graph.iota(&shape[1]));
+            let form = "eye(n) or eye(n, m)";
+            let sizes = c.sizes(&call.positional(1..=2, form)?)?;
+            let (Some(rows), Some(columns)) = (sizes.first(), sizes.last()) else {
+                return Err(call.miscounted(form));
+            };
+            let shape = [rows.clone(), columns.clone()];
+            let (rows, columns) = (c.graph.iota(rows), c.graph.iota(columns));
             let rows = c.graph.broadcast(rows, &[0], &shape);
             let columns = c.graph.broadcast(columns, &[1], &shape);
             let equal = c.graph.map(&EQUAL, &[rows, columns]);
@@ -93,8 +96,7 @@ pub(super) const ALL: &[Builtin] = &[
 
 fn cast(c: &mut Checker<'_>, call: &Call<'_>, dtype: DType) -> Result<Value> {
     call.allow(&[])?;
-    let exprs = call.positional(1..=1, &format!("{}(x)", call.name))?;
-    let operand = c.operand(exprs[0])?;
+    let [operand] = c.operands_of(call, &format!("{}(x)", call.name))?;
     Ok(Value::array(c.graph.cast(operand.id, dtype)))
 }
 
@@ -108,8 +110,7 @@ fn filled(c: &mut Checker<'_>, call: &Call<'_>, value: f64) -> Result<Value> {
 
 fn like(c: &mut Checker<'_>, call: &Call<'_>, value: f64) -> Result<Value> {
     call.allow(&[])?;
-    let exprs = call.positional(1..=1, &format!("{}(x)", call.name))?;
-    let operand = c.operand(exprs[0])?;
+    let [operand] = c.operands_of(call, &format!("{}(x)", call.name))?;
     Ok(Value::array(c.graph.full_like(operand.id, value)))
 }
 
@@ -130,7 +131,9 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let step = match bounds.get(2).map(|size| size.as_const()) {
         None => 1,
         Some(Some(step)) if step != 0 => step,
-        Some(_) => return Err(Diagnostic::error(codes::NOT_A_CONSTANT, call.span, "the step of `arange` is a literal, not 0")),
+        Some(_) => {
+            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, call.span, "the step of `arange` is a literal, not 0"));
+        }
     };
     let length = stop.minus(&start);
     let count = match length.as_const() {
@@ -162,14 +165,15 @@ fn add_offset(c: &mut Checker<'_>, start: NodeId, scaled: NodeId) -> NodeId {
 
 fn linspace(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     call.allow(&[])?;
-    let exprs = call.positional(3..=3, "linspace(a, b, n)")?;
-    let ends = c.operands(&exprs[..2])?;
-    let count = c.sizes(&exprs[2..])?.remove(0);
+    let form = "linspace(a, b, n)";
+    let [a, b, count] = call.exactly(form)?;
+    let ends = [c.operand(a)?, c.operand(b)?];
+    let count = c.sizes(&[count])?.into_iter().next().ok_or_else(|| call.miscounted(form))?;
     let dtype = match c.common_dtype(&ends) {
         dtype if dtype.is_float() => dtype,
         _ => DType::F64,
     };
-    let (a, b) = (c.graph.cast(ends[0].id, dtype), c.graph.cast(ends[1].id, dtype));
+    let [a, b] = ends.map(|end| c.graph.cast(end.id, dtype));
     // a + (b - a) * i / (n - 1), with the last element exactly b, as NumPy has it.
     let intervals = match count.as_const() {
         Some(value) => Size::from((value - 1).max(1)),

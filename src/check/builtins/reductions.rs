@@ -82,7 +82,7 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(norm([3.0, 4.0]))", "5.0"),
         apply: |c, call| {
             let mut over = Over::read(c, call, &[])?;
-            over.to_float(c);
+            over.make_float(c);
             let square = c.graph.times(over.x, over.x);
             let sum = over.reduce(c, &reduction::SUM, square);
             Ok(Value::array(c.graph.map(&SQRT, &[sum])))
@@ -105,7 +105,7 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(logsumexp([0.0, 0.0]))", "0.6931471805599453"),
         apply: |c, call| {
             let mut over = Over::read(c, call, &[])?;
-            over.to_float(c);
+            over.make_float(c);
             let (sum, top) = over.sum_exp(c);
             let log = c.graph.map(&LOG, &[sum]);
             Ok(Value::array(c.graph.plus(log, top)))
@@ -117,7 +117,7 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(softmax([0.0, 0.0]))", "[0.5 0.5]"),
         apply: |c, call| {
             let mut over = Over::read(c, call, &[])?;
-            over.to_float(c);
+            over.make_float(c);
             let weights = over.shifted_exp(c);
             let sum = over.plain_reduce(c, &reduction::SUM, weights);
             let sum = over.spread(c, sum);
@@ -130,7 +130,7 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(log_softmax([0.0, 0.0]))", "[-0.69314718 -0.69314718]"),
         apply: |c, call| {
             let mut over = Over::read(c, call, &[])?;
-            over.to_float(c);
+            over.make_float(c);
             let top = over.safe_max(c);
             let spread = over.spread(c, top);
             let shifted = c.graph.map(&SUBTRACT, &[over.x, spread]);
@@ -166,8 +166,7 @@ impl Over {
             let (x, count) = c.generated(element, generators)?;
             return Ok(Over { x, axes: (0..count).collect(), keep: false, literal: false, span: call.span });
         }
-        let exprs = call.positional(1..=1, &format!("{}(x) or {0}(x, axis=0)", call.name))?;
-        let operand = c.operand(exprs[0])?;
+        let [operand] = c.operands_of(call, &format!("{}(x) or {0}(x, axis=0)", call.name))?;
         let rank = c.graph.ty(operand.id).rank();
         let axes = call.named("axis").map_or(Ok((0..rank).collect()), |expr| c.axes(expr, rank))?;
         let keep = call.named("keepdims").map_or(Ok(false), |expr| c.literal_bool(expr, "keepdims"))?;
@@ -179,7 +178,7 @@ impl Over {
         Operand { id: self.x, literal: self.literal, span }
     }
 
-    fn to_float(&mut self, c: &mut Checker<'_>) {
+    fn make_float(&mut self, c: &mut Checker<'_>) {
         if !c.graph.ty(self.x).dtype.is_float() {
             self.x = c.graph.cast(self.x, DType::F64);
         }
@@ -201,8 +200,8 @@ impl Over {
             return reduced;
         }
         let mut shape = c.graph.shape(self.x).to_vec();
-        for &axis in &self.axes {
-            shape[axis] = Size::one();
+        for (_, size) in (0..).zip(&mut shape).filter(|(axis, _)| self.axes.contains(axis)) {
+            *size = Size::one();
         }
         c.graph.reshape(reduced, &shape)
     }
@@ -216,7 +215,7 @@ impl Over {
     /// The number of elements that one result is made of.
     fn count(&self, c: &Checker<'_>) -> Size {
         let shape = c.graph.shape(self.x);
-        Size::product(self.axes.iter().map(|&axis| &shape[axis]))
+        Size::product(self.axes.iter().filter_map(|&axis| shape.get(axis)))
     }
 
     /// The maximum as a constant shift: 0 where it is infinite, and no derivative passes through it.
@@ -276,7 +275,11 @@ fn require_elements(c: &mut Checker<'_>, short: &Size, message: &str, span: Span
 fn positional(c: &mut Checker<'_>, over: Over, kind: &'static Reduction) -> Result<Value> {
     let rank = c.graph.ty(over.x).rank();
     if over.axes.len() > 1 && over.axes.len() < rank {
-        return Err(Diagnostic::error(codes::ARGUMENTS, over.span, format!("`{}` goes along one axis, or over all", kind.name)));
+        return Err(Diagnostic::error(
+            codes::ARGUMENTS,
+            over.span,
+            format!("`{}` goes along one axis, or over all", kind.name),
+        ));
     }
     if over.axes.len() == 1 {
         return Ok(Value::array(over.reduce(c, kind, over.x)));
@@ -305,7 +308,7 @@ fn extremum(
 
 fn mean(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let mut over = Over::read(c, call, &[])?;
-    over.to_float(c);
+    over.make_float(c);
     let sum = over.reduce(c, &reduction::SUM, over.x);
     let count = over.count(c);
     Ok(Value::array(divide_by(c, sum, &count)))
@@ -319,7 +322,7 @@ fn divide_by(c: &mut Checker<'_>, sum: NodeId, count: &Size) -> NodeId {
 
 fn variance(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let mut over = Over::read(c, call, &["ddof"])?;
-    over.to_float(c);
+    over.make_float(c);
     let ddof = call.named("ddof").map_or(Ok(0), |expr| c.literal_int(expr, "ddof"))?;
     let count = over.count(c);
     let sum = over.plain_reduce(c, &reduction::SUM, over.x);

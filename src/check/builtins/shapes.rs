@@ -32,9 +32,9 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(shape(expand_dims([1, 2], 0)))", "[1 2]"),
         apply: |c, call| {
             call.allow(&["axis"])?;
-            let exprs = call.positional(1..=2, "expand_dims(x, axis)")?;
-            let operand = c.operand(exprs[0])?;
-            let Some(axis) = exprs.get(1).copied().or(call.named("axis")) else {
+            let (x, axis) = call.first_and_rest(1..=2, "expand_dims(x, axis)")?;
+            let operand = c.operand(x)?;
+            let Some(axis) = axis.first().copied().or(call.named("axis")) else {
                 return Err(Diagnostic::error(codes::ARGUMENTS, call.span, "`expand_dims` needs an axis"));
             };
             let rank = c.graph.ty(operand.id).rank();
@@ -62,7 +62,7 @@ pub(super) const ALL: &[Builtin] = &[
             call.allow(&["axis"])?;
             let exprs = call.positional(1..=1000, "stack(a, b, axis=0)")?;
             let operands = c.operands(&exprs)?;
-            let rank = c.graph.ty(operands[0].id).rank();
+            let rank = operands.first().map_or(0, |first| c.graph.ty(first.id).rank());
             let axis = call.named("axis").map_or(Ok(0), |expr| c.axis(expr, rank + 1))?;
             c.stack(&operands, axis, call.span)
         },
@@ -73,8 +73,7 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(flip([1, 2, 3]))", "[3 2 1]"),
         apply: |c, call| {
             call.allow(&["axis"])?;
-            let exprs = call.positional(1..=1, "flip(x, axis=0)")?;
-            let operand = c.operand(exprs[0])?;
+            let [operand] = c.operands_of(call, "flip(x, axis=0)")?;
             let rank = c.graph.ty(operand.id).rank();
             let axes = call.named("axis").map_or(Ok((0..rank).collect()), |expr| c.axes(expr, rank))?;
             Ok(Value::array(axes.into_iter().fold(operand.id, |x, axis| c.graph.flip(x, axis))))
@@ -92,11 +91,10 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(clip([1, 5, 9], 2, 6))", "[2 5 6]"),
         apply: |c, call| {
             call.allow(&[])?;
-            let exprs = call.positional(3..=3, "clip(x, lo, hi)")?;
-            let operands = c.operands(&exprs)?;
-            let low = c.elementwise(&MAXIMUM, &[operands[0], operands[1]], call.span)?;
-            let low = c.as_operand(&low, call.span)?;
-            c.elementwise(&MINIMUM, &[low, operands[2]], call.span)
+            let [x, low, high] = c.operands_of(call, "clip(x, lo, hi)")?;
+            let raised = c.elementwise(&MAXIMUM, &[x, low], call.span)?;
+            let raised = c.as_operand(&raised, call.span)?;
+            c.elementwise(&MINIMUM, &[raised, high], call.span)
         },
     },
     Builtin {
@@ -150,20 +148,20 @@ pub(super) const ALL: &[Builtin] = &[
 
 fn only(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Operand> {
     call.allow(&[])?;
-    let exprs = call.positional(1..=1, &format!("{}(x)", call.name))?;
-    c.operand(exprs[0])
+    let [operand] = c.operands_of(call, &format!("{}(x)", call.name))?;
+    Ok(operand)
 }
 
 fn reshape(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     call.allow(&[])?;
-    let exprs = call.positional(1..=16, "reshape(x, a, b)")?;
-    let operand = c.operand(exprs[0])?;
+    let (x, sizes) = call.first_and_rest(1..=16, "reshape(x, a, b)")?;
+    let operand = c.operand(x)?;
     let total = c.graph.ty(operand.id).elements();
     let mut shape = Vec::new();
     let mut open = None;
-    let written: Vec<&Expr> = match &exprs[1..] {
+    let written: Vec<&Expr> = match sizes.as_slice() {
         [Expr { kind: ExprKind::Tuple(parts), .. }] => parts.iter().collect(),
-        sizes => sizes.to_vec(),
+        _ => sizes,
     };
     for expr in written {
         let size = c.size_of(expr, "a size")?;
@@ -177,9 +175,9 @@ fn reshape(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
             shape.push(size);
         }
     }
-    if let Some(at) = open {
-        let known = Size::product(&shape);
-        shape[at] = divide(&total, &known).ok_or_else(|| {
+    let known = Size::product(&shape);
+    if let Some(size) = open.and_then(|at| shape.get_mut(at)) {
+        *size = divide(&total, &known).ok_or_else(|| {
             Diagnostic::error(codes::SIZES, call.span, format!("{total} elements do not divide into rows of {known}"))
         })?;
     }
@@ -201,15 +199,15 @@ fn divide(total: &Size, known: &Size) -> Option<Size> {
 
 fn transpose(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     call.allow(&[])?;
-    let exprs = call.positional(1..=16, "transpose(x) or transpose(x, 1, 0)")?;
-    let operand = c.operand(exprs[0])?;
+    let (x, axes) = call.first_and_rest(1..=16, "transpose(x) or transpose(x, 1, 0)")?;
+    let operand = c.operand(x)?;
     let rank = c.graph.ty(operand.id).rank();
-    if exprs.len() == 1 {
+    if axes.is_empty() {
         let perm: Vec<usize> = (0..rank).rev().collect();
         return Ok(Value::array(c.graph.transpose(operand.id, &perm)));
     }
     let mut perm = Vec::new();
-    for expr in &exprs[1..] {
+    for expr in axes {
         let parts: Vec<&Expr> = match &expr.kind {
             ExprKind::Tuple(parts) => parts.iter().collect(),
             _ => vec![expr],
@@ -221,22 +219,26 @@ fn transpose(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let mut sorted = perm.clone();
     sorted.sort_unstable();
     if !sorted.iter().copied().eq(0..rank) {
-        return Err(Diagnostic::error(codes::ARGUMENTS, call.span, format!("`transpose` names each of the {rank} axes once")));
+        return Err(Diagnostic::error(
+            codes::ARGUMENTS,
+            call.span,
+            format!("`transpose` names each of the {rank} axes once"),
+        ));
     }
     Ok(Value::array(c.graph.transpose(operand.id, &perm)))
 }
 
 fn squeeze(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     call.allow(&["axis"])?;
-    let exprs = call.positional(1..=1, "squeeze(x) or squeeze(x, axis=0)")?;
-    let operand = c.operand(exprs[0])?;
+    let [operand] = c.operands_of(call, "squeeze(x) or squeeze(x, axis=0)")?;
     let shape = c.graph.shape(operand.id).to_vec();
     let axes = match call.named("axis") {
-        None => (0..shape.len()).filter(|&axis| shape[axis].is_one()).collect(),
+        None => (0..).zip(&shape).filter(|(_, size)| size.is_one()).map(|(axis, _)| axis).collect(),
         Some(expr) => c.axes(expr, shape.len())?,
     };
-    if let Some(&axis) = axes.iter().find(|&&axis| !shape[axis].is_one()) {
-        return Err(Diagnostic::error(codes::SIZES, call.span, format!("axis {axis} has size {}, not 1", shape[axis]))
+    let mut dropped = axes.iter().filter_map(|&axis| Some((axis, shape.get(axis)?)));
+    if let Some((axis, size)) = dropped.find(|(_, size)| !size.is_one()) {
+        return Err(Diagnostic::error(codes::SIZES, call.span, format!("axis {axis} has size {size}, not 1"))
             .label(operand.span, format!("this is {}", c.graph.ty(operand.id))));
     }
     Ok(Value::array(c.graph.squeeze(operand.id, &axes)))
@@ -244,12 +246,13 @@ fn squeeze(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
 
 fn concat(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     call.allow(&["axis"])?;
-    let exprs = call.positional(1..=1000, "concat(a, b, axis=0)")?;
-    let operands = c.operands(&exprs)?;
-    let first = c.graph.ty(operands[0].id).clone();
+    let form = "concat(a, b, axis=0)";
+    let operands = c.operands(&call.positional(1..=1000, form)?)?;
+    let Some(lead) = operands.first() else { return Err(call.miscounted(form)) };
+    let first = c.graph.ty(lead.id).clone();
     let axis = call.named("axis").map_or(Ok(0), |expr| c.axis(expr, first.rank().max(1)))?;
     if first.rank() == 0 {
-        return Err(Diagnostic::error(codes::RANK, operands[0].span, "`concat` joins arrays")
+        return Err(Diagnostic::error(codes::RANK, lead.span, "`concat` joins arrays")
             .help("write stack(a, b) or [a, b] for scalars"));
     }
     for operand in &operands {
@@ -257,9 +260,13 @@ fn concat(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
         let fits = own.rank() == first.rank()
             && own.shape.iter().zip(&first.shape).enumerate().all(|(k, (a, b))| k == axis || a == b);
         if !fits {
-            return Err(Diagnostic::error(codes::SIZES, call.span, format!("{first} and {own} do not join along axis {axis}"))
-                .label(operands[0].span, format!("this is {first}"))
-                .label(operand.span, format!("this is {own}")));
+            return Err(Diagnostic::error(
+                codes::SIZES,
+                call.span,
+                format!("{first} and {own} do not join along axis {axis}"),
+            )
+            .label(lead.span, format!("this is {first}"))
+            .label(operand.span, format!("this is {own}")));
         }
     }
     let dtype = c.common_dtype(&operands);
@@ -276,6 +283,9 @@ fn trace(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
             let diagonal = c.graph.gather(operand.id, &[0, 1], &[at, at]);
             Ok(Value::array(c.graph.reduce(&SUM, diagonal, &[0])))
         }
-        _ => Err(Diagnostic::error(codes::SIZES, operand.span, "`trace` takes a square matrix").at(format!("this is {ty}"))),
+        _ => {
+            Err(Diagnostic::error(codes::SIZES, operand.span, "`trace` takes a square matrix")
+                .at(format!("this is {ty}")))
+        }
     }
 }

@@ -60,9 +60,9 @@ fn statement_only(call: &Call<'_>) -> Box<Diagnostic> {
 
 fn load(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     call.allow(&[])?;
-    let exprs = call.positional(1..=1, "load(\"file.npz\")")?;
-    let ExprKind::Str(path) = &exprs[0].kind else {
-        return Err(Diagnostic::error(codes::TYPE, exprs[0].span, "`load` takes a path in quotes"));
+    let [file] = call.exactly("load(\"file.npz\")")?;
+    let ExprKind::Str(path) = &file.kind else {
+        return Err(Diagnostic::error(codes::TYPE, file.span, "`load` takes a path in quotes"));
     };
     let Some(host) = c.host.as_mut() else { return Err(impure(call)) };
     let loaded = host.load(path, call.span)?;
