@@ -54,7 +54,8 @@ fn kernels_are_shared_between_threads() {
 fn wrong_arguments_are_errors_that_name_what_is_wrong() {
     let module = Session::new().compile("t", ROWS).unwrap();
     let kernel = module.kernel("rows").unwrap();
-    let (x, w, single, whole) = (Array2::<f64>::ones((2, 3)), array![1.0, 2.0], array![1f32, 2.0, 3.0], array![1i64, 2, 3]);
+    let (x, w, single, whole) =
+        (Array2::<f64>::ones((2, 3)), array![1.0, 2.0], array![1f32, 2.0, 3.0], array![1i64, 2, 3]);
     let call = |arguments: &[ArrayView<'_>]| kernel.call(arguments).unwrap_err().to_string();
     let sizes = call(&[ArrayView::from(&x), ArrayView::from(&w)]);
     assert!(sizes.contains("E0401") && sizes.contains("axis 0 of `w`") && sizes.contains("d = 3"), "{sizes}");

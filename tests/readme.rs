@@ -34,7 +34,10 @@ fn pages() -> Vec<PathBuf> {
 /// The same words; numbers may differ in digits that another machine's arithmetic rounds otherwise.
 fn agree(printed: &str, expected: &str) -> bool {
     let words = |text: &str| -> Vec<String> {
-        text.split(|c: char| c.is_whitespace() || "[](),".contains(c)).filter(|w| !w.is_empty()).map(str::to_string).collect()
+        text.split(|c: char| c.is_whitespace() || "[](),".contains(c))
+            .filter(|w| !w.is_empty())
+            .map(str::to_string)
+            .collect()
     };
     let (a, b) = (words(printed), words(expected));
     a.len() == b.len()

@@ -64,9 +64,13 @@ impl Functions {
     pub fn define(&mut self, function: Function) -> Result<()> {
         let name = function.name.text.clone();
         if let Some(first) = self.definitions.get(&name) {
-            return Err(Diagnostic::error(codes::DUPLICATE_NAME, function.name.span, format!("`{name}` is defined twice"))
-                .label(first.name.span, "the first definition")
-                .help("give one of them another name"));
+            return Err(Diagnostic::error(
+                codes::DUPLICATE_NAME,
+                function.name.span,
+                format!("`{name}` is defined twice"),
+            )
+            .label(first.name.span, "the first definition")
+            .help("give one of them another name"));
         }
         self.states.borrow_mut().insert(name.clone(), State::Unchecked);
         self.definitions.insert(name, Rc::new(function));
@@ -176,8 +180,10 @@ impl Checker<'_> {
     fn result(&mut self, function: &Function, value: Value) -> Result<Value> {
         let span = function.body.statements.last().map_or(function.body.span, |last| last.span);
         match (&function.result, value) {
-            (_, Value::Nothing) => Err(Diagnostic::error(codes::TYPE, span, format!("`{}` gives no value", function.name.text))
-                .help("let its body end with an expression")),
+            (_, Value::Nothing) => {
+                Err(Diagnostic::error(codes::TYPE, span, format!("`{}` gives no value", function.name.text))
+                    .help("let its body end with an expression"))
+            }
             (None, value) => self.plain_result(value.settled(), span),
             (Some(ty), value) => {
                 let mut known = Vec::new();
@@ -185,8 +191,12 @@ impl Checker<'_> {
                 let mut named = Vec::new();
                 size_names(ty, &mut named);
                 if let Some((name, place)) = named.iter().find(|(name, _)| !known.iter().any(|(k, _)| k == name)) {
-                    return Err(Diagnostic::error(codes::UNBOUND_SIZE, *place, format!("no parameter binds the size `{name}`"))
-                        .help("use sizes of the parameters' types, or leave the result type out"));
+                    return Err(Diagnostic::error(
+                        codes::UNBOUND_SIZE,
+                        *place,
+                        format!("no parameter binds the size `{name}`"),
+                    )
+                    .help("use sizes of the parameters' types, or leave the result type out"));
                 }
                 self.conform(&declared(ty)?, value, span, "the result")
             }
@@ -228,7 +238,11 @@ impl Checker<'_> {
                 }
             }
             (Declared::Tuple(types, _), Value::Tuple(values)) if types.len() == values.len() => Ok(Value::Tuple(
-                types.iter().zip(values).map(|(ty, value)| self.conform(ty, value, span, what)).collect::<Result<_>>()?,
+                types
+                    .iter()
+                    .zip(values)
+                    .map(|(ty, value)| self.conform(ty, value, span, what))
+                    .collect::<Result<_>>()?,
             )),
             (ty, value) => Err(Diagnostic::error(
                 codes::TYPE,
@@ -340,7 +354,8 @@ impl Checker<'_> {
         for (expected, actual) in formal.shape.iter().zip(&own.shape) {
             let bound = expected.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
             if bound != *actual {
-                let text = format!("`{}` takes {formal} here: the size {expected} is {bound}, not {actual}", callee.name);
+                let text =
+                    format!("`{}` takes {formal} here: the size {expected} is {bound}, not {actual}", callee.name);
                 let mut problem = error(codes::SIZES, text);
                 for var in expected.vars() {
                     if let Some((size, place)) = sizes.get(&var).filter(|(_, place)| *place != operand.span) {
@@ -359,8 +374,7 @@ impl Checker<'_> {
 
     fn copy_in(&mut self, callee: &Checked, ids: &[NodeId], sizes: &BTreeMap<SizeVar, (Size, Span)>) -> Value {
         let source = &callee.graph;
-        let mut copier =
-            Copier::inlining(source, &mut self.graph, |var| sizes.get(var).map(|(size, _)| size.clone()));
+        let mut copier = Copier::inlining(source, &mut self.graph, |var| sizes.get(var).map(|(size, _)| size.clone()));
         for id in source.ids() {
             if let crate::graph::Op::Input(k) = source.node(id).op
                 && let Some(&actual) = ids.get(k)
@@ -391,7 +405,11 @@ fn order_arguments<'e>(callee: &Checked, args: &'e [Argument], span: Span) -> Re
         match at.and_then(|at| slots.get_mut(at)) {
             Some(slot @ None) => *slot = Some(&arg.value),
             Some(Some(_)) => {
-                return Err(Diagnostic::error(codes::ARGUMENTS, arg.value.span, "this parameter has its argument already"));
+                return Err(Diagnostic::error(
+                    codes::ARGUMENTS,
+                    arg.value.span,
+                    "this parameter has its argument already",
+                ));
             }
             None => return Err(wrong_arguments(callee, args.len(), arg.value.span)),
         }

@@ -7,13 +7,33 @@ use super::expression::not_available;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Size, VarId};
+use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE};
+use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, ExprKind, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;
+
+/// What a reduction over generators reduces.
+pub(super) struct Generated {
+    /// The elements, along one leading axis per generator.
+    pub x: NodeId,
+    /// How many generators there are.
+    pub axes: usize,
+    /// How many elements are meant, if not all.
+    pub members: Option<NodeId>,
+}
 
 impl Checker<'_> {
     /// `[e for …]`.
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
-        let (value, vars) = self.generate(element, generators)?;
+        let (value, vars, guard) = self.generate(element, generators)?;
+        if guard.is_some() {
+            let text = "only a reduction may run over a range that depends on another generator's index";
+            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, text)
+                .at("the rows of this array would differ in length")
+                .help(
+                    "reduce inside, [sum(e for j in …) for i in …], or run over the whole range and use where(c, e, 0)",
+                ));
+        }
         if value.nodes().is_empty() {
             return Err(Diagnostic::error(
                 codes::TYPE,
@@ -27,18 +47,38 @@ impl Checker<'_> {
         Ok(built)
     }
 
-    /// The element of a reduction over generators, built along one leading axis per generator.
-    pub(super) fn generated(&mut self, element: &Expr, generators: &[Generator]) -> Result<(NodeId, usize)> {
-        let (value, vars) = self.generate(element, generators)?;
+    /// The element of a reduction over generators, built along one leading axis per generator. Where a range leaves
+    /// elements out, they are `left_out`; the number of the others is given too.
+    pub(super) fn generated(
+        &mut self,
+        element: &Expr,
+        generators: &[Generator],
+        left_out: Option<f64>,
+    ) -> Result<Generated> {
+        let (value, vars, guard) = self.generate(element, generators)?;
         let operand = self.as_operand(&value, element.span)?;
-        let built = vars.iter().rev().fold(operand.id, |id, &var| self.graph.build(var, id));
-        Ok((built, vars.len()))
+        let build = |id: NodeId, c: &mut Self| vars.iter().rev().fold(id, |id, &var| c.graph.build(var, id));
+        let Some(guard) = guard else {
+            return Ok(Generated { x: build(operand.id, self), axes: vars.len(), members: None });
+        };
+        let Some(left_out) = left_out else {
+            return Err(not_available(element.span, "this reduction over a range that depends on another index"));
+        };
+        let identity = self.graph.constant_like(operand.id, left_out);
+        let shape = self.graph.shape(operand.id).to_vec();
+        let condition = self.graph.broadcast(guard, &[], &shape);
+        let chosen = self.graph.map(&WHERE, &[condition, operand.id, identity]);
+        let ones = self.graph.cast(guard, DType::I64);
+        let ones = build(ones, self);
+        let members = Some(self.graph.sum_all(ones));
+        Ok(Generated { x: build(chosen, self), axes: vars.len(), members })
     }
 
-    /// The element as a function of the generators' index variables.
-    fn generate(&mut self, element: &Expr, generators: &[Generator]) -> Result<(Value, Vec<VarId>)> {
+    /// The element as a function of the generators' index variables, and whether it is in all ranges where that is
+    /// not a matter of course.
+    fn generate(&mut self, element: &Expr, generators: &[Generator]) -> Result<(Value, Vec<VarId>, Option<NodeId>)> {
         self.scope.enter();
-        let outer = self.graph.checks.len();
+        let (outer, guards) = (self.graph.checks.len(), self.guards.len());
         let mut vars = Vec::new();
         let result = generators
             .iter()
@@ -46,8 +86,9 @@ impl Checker<'_> {
             .and_then(|()| self.expression(element));
         self.scope.leave();
         self.close_checks(outer, &vars);
-        self.generators.truncate(self.generators.len() - vars.len());
-        result.map(|value| (value, vars))
+        let own = self.guards.split_off(guards);
+        let guard = own.into_iter().reduce(|a, b| self.graph.map(&AND, &[a, b]));
+        result.map(|value| (value, vars, guard))
     }
 
     /// Binds a generator's pattern to its index variable, or to what lies at it.
@@ -61,6 +102,10 @@ impl Checker<'_> {
                         "a range gives one number at a time",
                     ));
                 };
+                if let Some(value) = self.dependent_range(&name.text, start, stop, step.as_ref(), vars)? {
+                    self.scope.bind(&name.text, Value::array(value), name.span, false);
+                    return Ok(());
+                }
                 let (first, extent, step) = self.range(start, stop, step.as_ref(), generator.span)?;
                 let var = self.new_generator(&name.text, extent, vars);
                 let counter = self.graph.var_value(var);
@@ -78,14 +123,55 @@ impl Checker<'_> {
     fn new_generator(&mut self, name: &str, extent: Size, vars: &mut Vec<VarId>) -> VarId {
         let var = self.graph.new_var(name, extent);
         vars.push(var);
-        self.generators.push(var);
         var
+    }
+
+    /// The value of a range whose bounds depend on other generators' indexes: a counter over every value that any of
+    /// the ranges has, and a guard that tells which are meant. `None` for an ordinary range.
+    fn dependent_range(
+        &mut self,
+        name: &str,
+        start: &Expr,
+        stop: &Expr,
+        step: Option<&Expr>,
+        vars: &mut Vec<VarId>,
+    ) -> Result<Option<NodeId>> {
+        let (first, last) = (self.operand(start)?, self.operand(stop)?);
+        let depends = |c: &Self, id: NodeId| !c.graph.node(id).free.is_empty();
+        if !depends(self, first.id) && !depends(self, last.id) {
+            return Ok(None);
+        }
+        if let Some(step) = step {
+            return Err(not_available(step.span, "a stride in a range that depends on another index"));
+        }
+        let (Some((mut low, _)), Some((_, mut high))) = (self.bounds(first.id), self.bounds(last.id)) else {
+            return Err(not_available(start.span.to(stop.span), "a range whose bounds are read from data"));
+        };
+        // A wider range is as good, and one that is never negative needs no check.
+        if low.is_nonnegative() {
+            low = Size::from(0);
+        }
+        if !high.is_nonnegative() {
+            high = high.plus(&Size::one());
+        }
+        let extent = high.minus(&low);
+        let extent = extent.as_const().map_or(extent, |value| Size::from(value.max(0)));
+        let message = format!("the range {low}:{high} ends before it starts");
+        self.require_nonnegative(&extent, &message, start.span.to(stop.span))?;
+        let var = self.new_generator(name, extent, vars);
+        let (counter, low) = (self.graph.var_value(var), self.graph.size_value(&low));
+        let value = self.graph.plus(low, counter);
+        let above = self.graph.map(&GREATER_EQUAL, &[value, first.id]);
+        let below = self.graph.map(&LESS, &[value, last.id]);
+        let guard = self.graph.map(&AND, &[above, below]);
+        self.guards.push(guard);
+        Ok(Some(value))
     }
 
     /// First value, number of values and stride of a range.
     fn range(&mut self, start: &Expr, stop: &Expr, step: Option<&Expr>, span: Span) -> Result<(Size, Size, i64)> {
-        let first = self.bound(start)?;
-        let last = self.bound(stop)?;
+        let first = self.size_of(start, "the bound of a range")?;
+        let last = self.size_of(stop, "the bound of a range")?;
         let stride = match step {
             None => 1,
             Some(step) => {
@@ -108,15 +194,6 @@ impl Checker<'_> {
         let (distance, stride_size) = if stride > 0 { (length, stride) } else { (-length, -stride) };
         let count = if distance <= 0 { 0 } else { (distance + stride_size - 1) / stride_size };
         Ok((first, Size::from(count), stride))
-    }
-
-    fn bound(&mut self, expr: &Expr) -> Result<Size> {
-        let operand = self.operand(expr)?;
-        if !self.graph.node(operand.id).free.is_empty() {
-            return Err(not_available(expr.span, "a range that depends on another generator's index")
-                .help("run over the whole range and put where(j > i, …, 0) around the element"));
-        }
-        self.size_of(expr, "the bound of a range")
     }
 
     /// `for row in x`, `for (a, b) in zip(x, y)`.

@@ -6,10 +6,38 @@
 use super::expression::not_available;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{CheckKind, NodeId, Op, Size};
+use crate::graph::{CheckKind, NodeId, Op, Size, VarId};
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, IndexItem};
 use crate::syntax::span::Span;
+use std::collections::BTreeMap;
+
+/// `Σ factor · variable + constant`; no factor is zero.
+struct Linear {
+    vars: BTreeMap<VarId, Size>,
+    constant: Size,
+}
+
+impl Linear {
+    fn times(&self, factor: &Size) -> Linear {
+        let vars = self.vars.iter().map(|(var, own)| (*var, own.times(factor)));
+        Linear {
+            vars: vars.filter(|(_, size)| size.as_const() != Some(0)).collect(),
+            constant: self.constant.times(factor),
+        }
+    }
+
+    fn plus(self, other: &Linear, sign: i64) -> Linear {
+        let other = other.times(&Size::from(sign));
+        let mut vars = self.vars;
+        for (var, factor) in other.vars {
+            let sum = vars.get(&var).map_or(factor.clone(), |own| own.plus(&factor));
+            vars.insert(var, sum);
+        }
+        vars.retain(|_, factor| factor.as_const() != Some(0));
+        Linear { vars, constant: self.constant.plus(&other.constant) }
+    }
+}
 
 /// One item, read.
 enum Item {
@@ -19,6 +47,8 @@ enum Item {
     Array(NodeId),
     /// First element, stride and count.
     Slice(Size, i64, Size),
+    /// A slice that moves with a generator's index: the indexes along the axis.
+    Window(NodeId),
     /// A new axis.
     New,
 }
@@ -72,7 +102,7 @@ impl Checker<'_> {
         match item {
             IndexItem::Slice { start, stop, step, span } => {
                 let Some(extent) = extent else { return Ok(Item::Slice(Size::from(0), 1, Size::from(0))) };
-                self.slice_item(start.as_ref(), stop.as_ref(), step.as_ref(), &extent, *span)
+                self.slice_item(start.as_ref(), stop.as_ref(), step.as_ref(), &extent, axis, *span)
             }
             IndexItem::At(expr) => {
                 let value = self.expression(expr)?;
@@ -143,7 +173,7 @@ impl Checker<'_> {
     }
 
     /// The smallest and the largest value of an integer made of sizes and index variables.
-    fn bounds(&self, id: NodeId) -> Option<(Size, Size)> {
+    pub(super) fn bounds(&self, id: NodeId) -> Option<(Size, Size)> {
         let node = self.graph.node(id);
         match (&node.op, node.inputs.as_slice()) {
             (Op::Const(_) | Op::Size(_), _) => self.graph.as_size(id).map(|size| (size.clone(), size)),
@@ -175,6 +205,7 @@ impl Checker<'_> {
         stop: Option<&Expr>,
         step: Option<&Expr>,
         extent: &Size,
+        axis: usize,
         span: Span,
     ) -> Result<Item> {
         let step = match step {
@@ -185,6 +216,9 @@ impl Checker<'_> {
                 })?
             }
         };
+        if let Some(window) = self.window(start, stop, step, extent, axis)? {
+            return Ok(window);
+        }
         let start = start.map(|e| self.size_of(e, "the bound of a slice")).transpose()?;
         let stop = stop.map(|e| self.size_of(e, "the bound of a slice")).transpose()?;
         if let Some(known) = known_slice(start.as_ref(), stop.as_ref(), step, extent) {
@@ -211,6 +245,63 @@ impl Checker<'_> {
         Ok(Item::Slice(first, 1, length))
     }
 
+    /// `x[i:i+3]` with a generator's index: both bounds move together, so the length is a size.
+    fn window(
+        &mut self,
+        start: Option<&Expr>,
+        stop: Option<&Expr>,
+        step: i64,
+        extent: &Size,
+        axis: usize,
+    ) -> Result<Option<Item>> {
+        let (Some(start), Some(stop)) = (start, stop) else { return Ok(None) };
+        let (first, last) = (self.operand(start)?, self.operand(stop)?);
+        let span = start.span.to(stop.span);
+        let (Some(from), Some(to)) = (self.linear(first.id), self.linear(last.id)) else { return Ok(None) };
+        if from.vars.is_empty() && to.vars.is_empty() {
+            return Ok(None);
+        }
+        if from.vars != to.vars || step != 1 {
+            return Err(not_available(span, "a slice whose length depends on a generator's index"));
+        }
+        let length = to.constant.minus(&from.constant);
+        let length = length.as_const().map_or(length, |value| Size::from(value.max(0)));
+        self.require_nonnegative(&length, "the slice ends before it starts", span)?;
+        let iota = self.graph.iota(&length);
+        let at = self.graph.plus(first.id, iota);
+        let proved = |(low, _): (Size, Size), (_, high): (Size, Size)| {
+            low.is_nonnegative() && extent.minus(&high).is_nonnegative()
+        };
+        let inside = self.bounds(first.id).zip(self.bounds(last.id)).is_some_and(|(a, b)| proved(a, b));
+        if inside {
+            return Ok(Some(Item::Window(at)));
+        }
+        let size = self.graph.size_value(extent);
+        Ok(Some(Item::Window(self.check(CheckKind::Index { axis }, at, Some(size), span))))
+    }
+
+    /// An integer as a sum of index variables with factors, and a size.
+    fn linear(&self, id: NodeId) -> Option<Linear> {
+        let node = self.graph.node(id);
+        match (&node.op, node.inputs.as_slice()) {
+            (Op::Const(_) | Op::Size(_), _) => {
+                self.graph.as_size(id).map(|constant| Linear { vars: BTreeMap::new(), constant })
+            }
+            (Op::Var(var), _) => Some(Linear { vars: BTreeMap::from([(*var, Size::one())]), constant: Size::from(0) }),
+            (Op::Map(op), [a, b]) => {
+                let (a, b) = (self.linear(*a)?, self.linear(*b)?);
+                match op.name {
+                    "add" => Some(a.plus(&b, 1)),
+                    "subtract" => Some(a.plus(&b, -1)),
+                    "multiply" if a.vars.is_empty() => Some(b.times(&a.constant)),
+                    "multiply" if b.vars.is_empty() => Some(a.times(&b.constant)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
     /// Slices first, then scalars and arrays as one gather, then axes into NumPy's order.
     fn apply(&mut self, x: NodeId, items: Vec<Item>, span: Span) -> Result<NodeId> {
         let (mut starts, mut steps, mut shape) = (Vec::new(), Vec::new(), Vec::new());
@@ -223,7 +314,7 @@ impl Checker<'_> {
                     steps.push(*step);
                     shape.push(length.clone());
                 }
-                Item::Scalar(_) | Item::Array(_) => {
+                Item::Scalar(_) | Item::Array(_) | Item::Window(_) => {
                     starts.push(Size::from(0));
                     steps.push(1);
                     shape.push(own.get(axis).cloned().unwrap_or_else(Size::one));
@@ -231,7 +322,13 @@ impl Checker<'_> {
                 Item::New => {}
             }
         }
-        let sliced = self.graph.slice(x, &starts, &steps, &shape);
+        let mut sliced = self.graph.slice(x, &starts, &steps, &shape);
+        for (axis, item) in items.iter().filter(|item| !matches!(item, Item::New)).enumerate() {
+            if let Item::Window(at) = item {
+                let window = self.graph.gather(sliced, &[axis], &[*at]);
+                sliced = self.graph.move_axis(window, 0, axis);
+            }
+        }
         let (gathered, order) = self.gather_items(sliced, &items, span)?;
         Ok(self.insert_axes(gathered, &items, &order))
     }
@@ -243,7 +340,7 @@ impl Checker<'_> {
         for (position, item) in items.iter().enumerate() {
             match item {
                 Item::New => continue,
-                Item::Slice(..) => kept.push(position),
+                Item::Slice(..) | Item::Window(_) => kept.push(position),
                 Item::Scalar(id) | Item::Array(id) => {
                     axes.push(axis);
                     indexes.push(super::operators::Operand { id: *id, literal: false, span });

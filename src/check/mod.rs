@@ -24,7 +24,7 @@ pub use types::{Declared, declared, size_names};
 pub use value::{Shape, Value};
 
 use crate::diagnostic::{Diagnostic, Result};
-use crate::graph::{Graph, NodeId, VarId};
+use crate::graph::{Graph, NodeId};
 use crate::runtime::array::Array;
 use crate::syntax::ast::{Name, Statement};
 use crate::syntax::span::Span;
@@ -58,8 +58,8 @@ pub struct Checker<'a> {
     pub loaded: Vec<(NodeId, Array)>,
     functions: &'a Functions,
     host: Option<&'a mut dyn Host>,
-    /// Index variables of the generators around the current expression, innermost last.
-    generators: Vec<VarId>,
+    /// Conditions under which the current element of a generator is meant at all.
+    guards: Vec<NodeId>,
     /// The names that the function, or the program's statements, differentiate by.
     targets: BTreeSet<String>,
 }
@@ -74,7 +74,7 @@ impl<'a> Checker<'a> {
             loaded: Vec::new(),
             functions,
             host,
-            generators: Vec::new(),
+            guards: Vec::new(),
             targets: BTreeSet::new(),
         }
     }

@@ -15,7 +15,13 @@ use rustc_hash::FxHashMap;
 /// Lowers a graph.
 pub fn lower(graph: &Graph) -> Result<Kernel> {
     let stored = schedule::stored(graph);
-    let mut lowering = Lowering { graph, kernel: Kernel::default(), stored, buffers: FxHashMap::default(), done: vec![false; graph.len()] };
+    let mut lowering = Lowering {
+        graph,
+        kernel: Kernel::default(),
+        stored,
+        buffers: FxHashMap::default(),
+        done: vec![false; graph.len()],
+    };
     lowering.kernel.name.clone_from(&graph.name);
     lowering.kernel.sizes = size_variables(graph);
     lowering.run()?;
@@ -30,7 +36,9 @@ fn size_variables(graph: &Graph) -> Vec<crate::graph::SizeVar> {
         node.ty.shape.iter().for_each(|size| all.extend(size.vars()));
         match &node.op {
             Op::Size(size) => all.extend(size.vars()),
-            Op::Slice { starts, .. } | Op::Place { starts, .. } => starts.iter().for_each(|size| all.extend(size.vars())),
+            Op::Slice { starts, .. } | Op::Place { starts, .. } => {
+                starts.iter().for_each(|size| all.extend(size.vars()))
+            }
             _ => {}
         }
     }
@@ -200,7 +208,12 @@ impl Lowering<'_> {
     fn store_nest(&mut self, id: NodeId, body: Body, value: Value, buffer: BufferId, index: &[Affine]) {
         let shape = self.graph.shape(id).to_vec();
         let offset = flatten(index, &row_major(&shape));
-        self.push_nest(Nest { loops: shape, parallel: true, body: body.insts, sink: Sink::Store { value, buffer, offset } });
+        self.push_nest(Nest {
+            loops: shape,
+            parallel: true,
+            body: body.insts,
+            sink: Sink::Store { value, buffer, offset },
+        });
     }
 
     fn push_nest(&mut self, nest: Nest) {
@@ -437,7 +450,13 @@ impl Lowering<'_> {
         Ok((x, at))
     }
 
-    fn gathered(&mut self, body: &mut Body, inputs: &[NodeId], axes: &[usize], index: &[Affine]) -> Result<Vec<Affine>> {
+    fn gathered(
+        &mut self,
+        body: &mut Body,
+        inputs: &[NodeId],
+        axes: &[usize],
+        index: &[Affine],
+    ) -> Result<Vec<Affine>> {
         let leading = self.graph.ty(inputs[1]).rank();
         let (mut picked, mut rest) = (inputs[1..].iter(), index[leading..].iter());
         let mut at = Vec::new();
@@ -458,7 +477,9 @@ impl Lowering<'_> {
         let (own, inner) = (self.graph.shape(id).to_vec(), self.graph.shape(x).to_vec());
         if is_relabelling(self.graph, id) {
             let mut wide = own.iter().zip(index).filter(|(size, _)| !size.is_one()).map(|(_, ix)| ix.clone());
-            let at = inner.iter().map(|size| if size.is_one() { Affine::default() } else { wide.next().unwrap_or_default() });
+            let at = inner
+                .iter()
+                .map(|size| if size.is_one() { Affine::default() } else { wide.next().unwrap_or_default() });
             return Ok((x, at.collect()));
         }
         // The operand is stored: put the whole offset on its last axis, whose stride is 1.

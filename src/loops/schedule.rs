@@ -124,7 +124,8 @@ impl Schedule<'_> {
                 Op::Cast | Op::Gather { .. } => 2,
                 _ => 0,
             };
-            let below: u32 = node.inputs.iter().map(|&x| if self.is_stored(x) { 0 } else { self.cost[x.0 as usize] }).sum();
+            let below: u32 =
+                node.inputs.iter().map(|&x| if self.is_stored(x) { 0 } else { self.cost[x.0 as usize] }).sum();
             self.cost[id.0 as usize] = own + below;
             if own + below > BODY && !self.is_stored(id) {
                 self.store(id);

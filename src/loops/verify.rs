@@ -22,7 +22,9 @@ pub fn verify(kernel: &Kernel) -> Result<(), String> {
 fn buffer(kernel: &Kernel, id: usize, written: bool) -> Result<(), String> {
     match kernel.buffers.get(id) {
         None => Err(format!("there is no buffer b{id}")),
-        Some(buffer) if written && matches!(buffer.role, Role::Input(_)) => Err(format!("b{id} is an input, and written")),
+        Some(buffer) if written && matches!(buffer.role, Role::Input(_)) => {
+            Err(format!("b{id} is an input, and written"))
+        }
         Some(_) => Ok(()),
     }
 }

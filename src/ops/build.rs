@@ -102,10 +102,8 @@ impl Graph {
         if let Some(simple) = self.simplified(op, args, &shape) {
             return simple;
         }
-        let args: Vec<NodeId> = args
-            .iter()
-            .map(|&a| if self.ty(a).rank() == 0 { self.broadcast(a, &[], &shape) } else { a })
-            .collect();
+        let args: Vec<NodeId> =
+            args.iter().map(|&a| if self.ty(a).rank() == 0 { self.broadcast(a, &[], &shape) } else { a }).collect();
         let dtype = match op.signature {
             Signature::Predicate | Signature::FloatPredicate | Signature::Logic => DType::Bool,
             Signature::Select => self.ty(args[1]).dtype,

@@ -80,7 +80,9 @@ impl Graph {
 
     fn shared_contraction(&mut self, a: NodeId, b: NodeId) -> Option<NodeId> {
         let (first, second) = (self.node(a), self.node(b));
-        let (Op::Contract { operands, result }, true) = (&first.op, first.op == second.op && a != b) else { return None };
+        let (Op::Contract { operands, result }, true) = (&first.op, first.op == second.op && a != b) else {
+            return None;
+        };
         let (mut inputs, others) = (first.inputs.clone(), second.inputs.clone());
         let mut different = (0..inputs.len()).filter(|&k| inputs[k] != others[k]);
         let (Some(at), None) = (different.next(), different.next()) else { return None };

@@ -292,13 +292,7 @@ fn batch_scatter(g: &mut Graph, shape: &[Size], n: &Size, axes: &[usize], operan
 }
 
 /// The sum over all examples of a scatter-add: the examples become part of the index arrays.
-pub(crate) fn sum_of_scatters(
-    g: &mut Graph,
-    shape: &[Size],
-    n: &Size,
-    axes: &[usize],
-    operands: &[Batched],
-) -> NodeId {
+pub(crate) fn sum_of_scatters(g: &mut Graph, shape: &[Size], n: &Size, axes: &[usize], operands: &[Batched]) -> NodeId {
     let (indexes, values) = operands.split_at(operands.len() - 1);
     if !indexes.iter().any(Batched::is_stacked) {
         let indexes: Vec<NodeId> = indexes.iter().map(unstacked).collect();

@@ -69,20 +69,68 @@ macro_rules! reduction {
     };
 }
 
-reduction!(SUM, "sum", "The sum over all elements, or over axis=.", ("print(sum([[1, 2], [3, 4]], axis=0))", "[4 6]"),
-    ADD, 0.0, false, Sum);
-reduction!(PROD, "prod", "The product over all elements, or over axis=.", ("print(prod([2, 3, 4]))", "24"),
-    MULTIPLY, 1.0, false, Product);
-reduction!(MAX, "max", "The largest element, overall or along axis=; nan if any is.", ("print(max([2.0, 5.0, 4.0]))", "5.0"),
-    MAXIMUM, f64::NEG_INFINITY, false, Extremum);
-reduction!(MIN, "min", "The smallest element, overall or along axis=; nan if any is.", ("print(min([2.0, 5.0, 4.0]))", "2.0"),
-    MINIMUM, f64::INFINITY, false, Extremum);
+reduction!(
+    SUM,
+    "sum",
+    "The sum over all elements, or over axis=.",
+    ("print(sum([[1, 2], [3, 4]], axis=0))", "[4 6]"),
+    ADD,
+    0.0,
+    false,
+    Sum
+);
+reduction!(
+    PROD,
+    "prod",
+    "The product over all elements, or over axis=.",
+    ("print(prod([2, 3, 4]))", "24"),
+    MULTIPLY,
+    1.0,
+    false,
+    Product
+);
+reduction!(
+    MAX,
+    "max",
+    "The largest element, overall or along axis=; nan if any is.",
+    ("print(max([2.0, 5.0, 4.0]))", "5.0"),
+    MAXIMUM,
+    f64::NEG_INFINITY,
+    false,
+    Extremum
+);
+reduction!(
+    MIN,
+    "min",
+    "The smallest element, overall or along axis=; nan if any is.",
+    ("print(min([2.0, 5.0, 4.0]))", "2.0"),
+    MINIMUM,
+    f64::INFINITY,
+    false,
+    Extremum
+);
 reduction!(ANY, "any", "Whether any element is true.", ("print(any([false, true]))", "true"), OR, 0.0, false, Zero);
 reduction!(ALL, "all", "Whether every element is true.", ("print(all([false, true]))", "false"), AND, 1.0, false, Zero);
-reduction!(ARGMAX, "argmax", "The index of the largest element, the first of equals.", ("print(argmax([2.0, 5.0, 5.0]))", "1"),
-    GREATER, f64::NEG_INFINITY, true, Zero);
-reduction!(ARGMIN, "argmin", "The index of the smallest element, the first of equals.", ("print(argmin([2.0, 1.0, 1.0]))", "1"),
-    LESS, f64::INFINITY, true, Zero);
+reduction!(
+    ARGMAX,
+    "argmax",
+    "The index of the largest element, the first of equals.",
+    ("print(argmax([2.0, 5.0, 5.0]))", "1"),
+    GREATER,
+    f64::NEG_INFINITY,
+    true,
+    Zero
+);
+reduction!(
+    ARGMIN,
+    "argmin",
+    "The index of the smallest element, the first of equals.",
+    ("print(argmin([2.0, 1.0, 1.0]))", "1"),
+    LESS,
+    f64::INFINITY,
+    true,
+    Zero
+);
 
 /// Every reduction.
 pub const TABLE: &[&Reduction] = &[&SUM, &PROD, &MAX, &MIN, &ANY, &ALL, &ARGMAX, &ARGMIN];

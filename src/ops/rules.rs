@@ -168,9 +168,7 @@ pub fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -> Optio
             Some(g.reduce(kind, inner, &axes))
         }
         Op::Contract { .. } => Some(contraction::batch(g, id, operands)),
-        Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Check(_) | Op::Build(_) => {
-            indexing::batch(g, id, n, operands)
-        }
+        Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Check(_) | Op::Build(_) => indexing::batch(g, id, n, operands),
         Op::Broadcast { .. }
         | Op::Transpose { .. }
         | Op::Reshape

@@ -5,9 +5,9 @@
 //! Always holds: a product that is used for something else too is not computed again unless it is an outer product.
 
 use crate::graph::{Graph, NodeId, Op, Size, reachable};
+use crate::ops::Labels;
 use crate::ops::elementwise::{ABS, DIVIDE};
 use crate::ops::reduction::SUM;
-use crate::ops::Labels;
 use rustc_hash::FxHashMap;
 
 /// The most terms that a product of sums is multiplied out into.

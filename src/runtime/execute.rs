@@ -111,7 +111,8 @@ fn place(kernel: &Kernel, elements: &[usize]) -> (Vec<usize>, usize) {
     let lives = lives(kernel);
     let mut offsets = vec![0; kernel.buffers.len()];
     let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new();
-    let mut order: Vec<usize> = (0..kernel.buffers.len()).filter(|&b| kernel.buffers[b].role == Role::Scratch).collect();
+    let mut order: Vec<usize> =
+        (0..kernel.buffers.len()).filter(|&b| kernel.buffers[b].role == Role::Scratch).collect();
     order.sort_by_key(|&b| lives[b].map_or(0, |(first, _)| first));
     let mut arena = 0;
     for b in order {
@@ -175,7 +176,9 @@ pub fn execute(
     let mut pointers = Vec::new();
     for (b, buffer) in kernel.buffers.iter().enumerate() {
         let (pointer, length) = match buffer.role {
-            Role::Input(k) => contiguous.get(k).map_or((std::ptr::dangling_mut::<u64>().cast(), 0), Contiguous::pointer),
+            Role::Input(k) => {
+                contiguous.get(k).map_or((std::ptr::dangling_mut::<u64>().cast(), 0), Contiguous::pointer)
+            }
             Role::Output(k) => outputs.get_mut(k).map_or((std::ptr::null_mut(), 0), Output::pointer),
             Role::Scratch => (arena.at(plan.offsets[b]), plan.elements[b]),
         };

@@ -55,10 +55,12 @@ impl Runnable {
     pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
         match self {
             Runnable::Native { kernel, code, arenas, results } => {
-                let extent = |size: &crate::graph::Size| usize::try_from(size.eval(sizes).unwrap_or(0).max(0)).unwrap_or(0);
+                let extent =
+                    |size: &crate::graph::Size| usize::try_from(size.eval(sizes).unwrap_or(0).max(0)).unwrap_or(0);
                 let shapes: Vec<Vec<usize>> = results.iter().map(|shape| shape.iter().map(extent).collect()).collect();
                 let resources = Resources { threads, arenas };
-                execute(kernel, code, inputs, &shapes, sizes, resources).map_err(|failure| explain(failure, &kernel.faults))
+                execute(kernel, code, inputs, &shapes, sizes, resources)
+                    .map_err(|failure| explain(failure, &kernel.faults))
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
@@ -79,16 +81,16 @@ impl Runnable {
 }
 
 fn bug(text: &str) -> Box<Diagnostic> {
-    Diagnostic::global(codes::BUG, format!("the compiler failed: {text}")).help("please report this with the program that caused it")
+    Diagnostic::global(codes::BUG, format!("the compiler failed: {text}"))
+        .help("please report this with the program that caused it")
 }
 
 fn explain(failure: Failure, sites: &[FaultSite]) -> Box<Diagnostic> {
     match failure {
-        Failure::Memory { needed, limit } => Diagnostic::global(
-            codes::MEMORY,
-            format!("{} are needed, {} are free", bytes(needed), bytes(limit)),
-        )
-        .help("work on fewer rows at a time, or reduce before keeping an array"),
+        Failure::Memory { needed, limit } => {
+            Diagnostic::global(codes::MEMORY, format!("{} are needed, {} are free", bytes(needed), bytes(limit)))
+                .help("work on fewer rows at a time, or reduce before keeping an array")
+        }
         Failure::Unbound => bug("a size has no value"),
         Failure::Fault(fault) => explain_fault(fault, sites),
     }

@@ -31,7 +31,8 @@ pub fn tables(run: &Run) -> String {
         false => run.missing.join("; "),
     };
     let turns = if run.turns == 1 { "one turn".to_string() } else { format!("{} turns", run.turns) };
-    let mut text = format!("Machine: {}; {turns} for everyone.\n\nMissing in this run: {missing}.\n", run.machine.sentence());
+    let mut text =
+        format!("Machine: {}; {turns} for everyone.\n\nMissing in this run: {missing}.\n", run.machine.sentence());
     for threads in counts(run) {
         text += &network(run, threads);
     }

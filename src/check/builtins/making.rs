@@ -132,7 +132,11 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
         None => 1,
         Some(Some(step)) if step != 0 => step,
         Some(_) => {
-            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, call.span, "the step of `arange` is a literal, not 0"));
+            return Err(Diagnostic::error(
+                codes::NOT_A_CONSTANT,
+                call.span,
+                "the step of `arange` is a literal, not 0",
+            ));
         }
     };
     let length = stop.minus(&start);

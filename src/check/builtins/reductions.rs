@@ -5,11 +5,12 @@
 
 use super::Builtin;
 use crate::check::call::Call;
+use crate::check::generator::Generated;
 use crate::check::operators::Operand;
 use crate::check::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{NodeId, Op, Size};
-use crate::ops::elementwise::{self, DIVIDE, EXP, ISFINITE, LOG, SQRT, SUBTRACT, WHERE};
+use crate::graph::{CheckKind, NodeId, Op, Size};
+use crate::ops::elementwise::{self, DIVIDE, EXP, GREATER, ISFINITE, LOG, SQRT, SUBTRACT, WHERE};
 use crate::ops::reduction::{self, Reduction};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
@@ -150,6 +151,17 @@ struct Over {
     keep: bool,
     literal: bool,
     span: Span,
+    /// How many elements are meant, where a generator's range leaves some out.
+    members: Option<NodeId>,
+}
+
+/// The element that changes nothing in a reduction of that name.
+fn left_out(name: &str) -> Option<f64> {
+    match name {
+        "mean" | "norm" | "count" => Some(0.0),
+        "logsumexp" => Some(f64::NEG_INFINITY),
+        _ => reduction::find(name).filter(|kind| !kind.positional).map(|kind| kind.identity),
+    }
 }
 
 impl Over {
@@ -163,15 +175,16 @@ impl Over {
                 return Err(Diagnostic::error(codes::ARGUMENTS, name.span, "a reduction over a generator has no axis")
                     .help("the generator says what is reduced over"));
             }
-            let (x, count) = c.generated(element, generators)?;
-            return Ok(Over { x, axes: (0..count).collect(), keep: false, literal: false, span: call.span });
+            let Generated { x, axes, members } = c.generated(element, generators, left_out(call.name))?;
+            let axes = (0..axes).collect();
+            return Ok(Over { x, axes, keep: false, literal: false, span: call.span, members });
         }
         let [operand] = c.operands_of(call, &format!("{}(x) or {0}(x, axis=0)", call.name))?;
         let rank = c.graph.ty(operand.id).rank();
         let axes = call.named("axis").map_or(Ok((0..rank).collect()), |expr| c.axes(expr, rank))?;
         let keep = call.named("keepdims").map_or(Ok(false), |expr| c.literal_bool(expr, "keepdims"))?;
         c.graph.span = call.span;
-        Ok(Over { x: operand.id, axes, keep, literal: operand.literal, span: operand.span })
+        Ok(Over { x: operand.id, axes, keep, literal: operand.literal, span: operand.span, members: None })
     }
 
     fn operand(&self, span: Span) -> Operand {
@@ -210,6 +223,28 @@ impl Over {
     fn spread(&self, c: &mut Checker<'_>, reduced: NodeId) -> NodeId {
         let shape = c.graph.shape(self.x).to_vec();
         c.graph.unreduce(reduced, &self.axes, &shape)
+    }
+
+    /// Reports a reduction that has no answer because there is nothing to reduce.
+    fn require_elements(&self, c: &mut Checker<'_>, message: String, span: Span) -> Result<()> {
+        let Some(members) = self.members else {
+            return c.require_nonnegative(&self.count(c).minus(&Size::one()), &message, span);
+        };
+        let zero = c.graph.int(0);
+        let some = c.graph.map(&GREATER, &[members, zero]);
+        c.check(CheckKind::Assert { message: Some(message) }, some, None, span);
+        Ok(())
+    }
+
+    /// The sum over the number of elements that it is made of.
+    fn mean(&self, c: &mut Checker<'_>, sum: NodeId) -> NodeId {
+        match self.members {
+            None => divide_by(c, sum, &self.count(c)),
+            Some(members) => {
+                let count = c.graph.cast(members, c.graph.ty(sum).dtype);
+                c.graph.map(&DIVIDE, &[sum, count])
+            }
+        }
     }
 
     /// The number of elements that one result is made of.
@@ -255,20 +290,14 @@ fn reduce(c: &mut Checker<'_>, call: &Call<'_>, kind: &'static Reduction) -> Res
         _ => {}
     }
     if kind.needs_elements() {
-        let short = over.count(c).minus(&Size::one());
         let message = format!("`{}` of no elements", kind.name);
-        require_elements(c, &short, &message, call.span)?;
+        over.require_elements(c, message, call.span)?;
     }
     if kind.positional {
         return positional(c, over, kind);
     }
     let literal = over.literal && over.axes.is_empty();
     Ok(Value::Array { id: over.reduce(c, kind, over.x), literal })
-}
-
-/// `short` is the number of elements less one.
-fn require_elements(c: &mut Checker<'_>, short: &Size, message: &str, span: Span) -> Result<()> {
-    c.require_nonnegative(short, message, span)
 }
 
 /// Positions along one axis, or in the flattened array.
@@ -310,8 +339,7 @@ fn mean(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let mut over = Over::read(c, call, &[])?;
     over.make_float(c);
     let sum = over.reduce(c, &reduction::SUM, over.x);
-    let count = over.count(c);
-    Ok(Value::array(divide_by(c, sum, &count)))
+    Ok(Value::array(over.mean(c, sum)))
 }
 
 fn divide_by(c: &mut Checker<'_>, sum: NodeId, count: &Size) -> NodeId {

@@ -132,9 +132,30 @@ macro_rules! logic {
     };
 }
 
-logic!(AND, "and", 2, "Whether both hold; written a and b.", ("print(true and false)", "false"),
-    |args| Value::Bool(args.iter().all(|v| v.truth())), And);
-logic!(OR, "or", 2, "Whether either holds; written a or b.", ("print(true or false)", "true"),
-    |args| Value::Bool(args.iter().any(|v| v.truth())), Or);
-logic!(NOT, "not", 1, "Whether it does not hold; written not a.", ("print(not true)", "false"),
-    |args| Value::Bool(!args.iter().all(|v| v.truth())), Not);
+logic!(
+    AND,
+    "and",
+    2,
+    "Whether both hold; written a and b.",
+    ("print(true and false)", "false"),
+    |args| Value::Bool(args.iter().all(|v| v.truth())),
+    And
+);
+logic!(
+    OR,
+    "or",
+    2,
+    "Whether either holds; written a or b.",
+    ("print(true or false)", "true"),
+    |args| Value::Bool(args.iter().any(|v| v.truth())),
+    Or
+);
+logic!(
+    NOT,
+    "not",
+    1,
+    "Whether it does not hold; written not a.",
+    ("print(not true)", "false"),
+    |args| Value::Bool(!args.iter().all(|v| v.truth())),
+    Not
+);

@@ -49,15 +49,33 @@ macro_rules! question {
     };
 }
 
-question!(ISNAN, "isnan", "Whether x is not a number.", "[false false  true]",
+question!(
+    ISNAN,
+    "isnan",
+    "Whether x is not a number.",
+    "[false false  true]",
     |args| Value::Bool(args.iter().any(|v| v.f64().is_nan())),
-    |e, a| match a { [x] => e.compare(Comparison::NotEqual, *x, *x), _ => e.constant(0.0) });
-question!(ISINF, "isinf", "Whether x is infinite.", "[false  true false]",
+    |e, a| match a {
+        [x] => e.compare(Comparison::NotEqual, *x, *x),
+        _ => e.constant(0.0),
+    }
+);
+question!(
+    ISINF,
+    "isinf",
+    "Whether x is infinite.",
+    "[false  true false]",
     |args| Value::Bool(args.iter().any(|v| v.f64().is_infinite())),
-    |e, a| compare_magnitude(e, a, Comparison::Equal));
-question!(ISFINITE, "isfinite", "Whether x is neither infinite nor nan.", "[ true false false]",
+    |e, a| compare_magnitude(e, a, Comparison::Equal)
+);
+question!(
+    ISFINITE,
+    "isfinite",
+    "Whether x is neither infinite nor nan.",
+    "[ true false false]",
     |args| Value::Bool(args.iter().all(|v| v.f64().is_finite())),
-    |e, a| compare_magnitude(e, a, Comparison::Less));
+    |e, a| compare_magnitude(e, a, Comparison::Less)
+);
 
 fn compare_magnitude(e: &mut dyn Emit, args: &[Reg], comparison: Comparison) -> Reg {
     let magnitude = e.op(Primitive::Absolute, args);
