@@ -12,7 +12,7 @@ mod top;
 use super::call::Call;
 use super::{Checker, Value};
 use crate::diagnostic::Result;
-use crate::ops::{elementwise, reduction};
+use crate::ops::elementwise;
 
 /// A builtin function.
 pub(super) struct Builtin {
@@ -60,7 +60,6 @@ pub fn documentation() -> Vec<(&'static str, &'static str, (&'static str, &'stat
     let operators = elementwise::all().map(|op| (op.name, op.doc, op.example));
     let mut table: Vec<_> = builtins.chain(operators).collect();
     table.sort_by_key(|(name, ..)| *name);
-    let _ = reduction::TABLE;
     table
 }
 
@@ -75,7 +74,6 @@ pub(super) fn foreign(name: &str) -> Option<&'static str> {
         "arcsin" => "write asin(x)",
         "arccos" => "write acos(x)",
         "arctan2" => "write atan2(y, x)",
-        "arange1" | "colon" => "write arange(n)",
         "fabs" | "absolute" => "write abs(x)",
         "power" => "write x ^ y",
         "mod" | "rem" | "fmod" => "write a % b",
