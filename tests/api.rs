@@ -4,7 +4,7 @@
 //! Always holds: a kernel serves every size, from every thread, with views of any strides.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use microtome::{Array, ArrayView, DType, Session};
+use microtome::{Array, ArrayView, DType, RunOptions, Session};
 use ndarray::{Array1, Array2, array, s};
 
 const ROWS: &str = "fn rows(x: f64[n, d], w: f64[d]) -> f64[n] = [sum(x[i] * w) for i in 0:n]";
@@ -125,4 +125,17 @@ fn results_of_a_tuple_come_in_order() {
     let x = array![1.0, 2.0];
     let results = kernel.call(&[ArrayView::from(&x)]).unwrap();
     assert_eq!(results, [Array::from(3.0), Array::from(array![2.0, 4.0]), Array::from(2i64)]);
+}
+
+#[test]
+fn what_is_saved_can_be_loaded_below() {
+    let folder = std::env::temp_dir().join(format!("microtome-api-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("pair.npz").display().to_string().replace('\\', "/");
+    let source =
+        format!("let x = [1.0, 2.0]\nsave(\"{path}\", a=x, b=x * 2)\nlet d = load(\"{path}\")\nprint(d.b - d.a)\n");
+    let mut out = Vec::new();
+    Session::new().compile("t", &source).unwrap().run(&RunOptions::default(), &mut out, &mut |_| {}).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "[1. 2.]\n");
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a module, its inputs, where to print. Out: what the program prints and saves.
 //! Always holds: all inputs and statements are checked before anything is printed or written (a program that asks for
-//! the time is run up to there first), and effects happen in program order.
+//! the time, or that loads after saving, is run up to there first), and effects happen in program order.
 
 use super::compile::Runnable;
 use super::kernel::bind_sizes;
@@ -71,6 +71,12 @@ enum Effect {
 struct Pending {
     effect: Option<Effect>,
     checks: Range<usize>,
+}
+
+impl Pending {
+    fn saves(&self) -> bool {
+        matches!(self.effect, Some(Effect::Save(..)))
+    }
 }
 
 struct Runner<'m, 'o> {
@@ -386,22 +392,26 @@ fn save(checker: &mut Checker<'_>, args: &[Argument], span: Span) -> Checking<Ef
     Ok(Effect::Save(PathBuf::from(path), parts, span))
 }
 
-/// Whether a statement asks for the time.
-fn asks_time(statement: &Statement) -> bool {
-    let mut asks = false;
+/// Whether a statement calls a builtin of that name.
+fn calls(statement: &Statement, name: &str) -> bool {
+    let mut found = false;
     visit::statement_expressions(statement, &mut |expr| {
-        asks |= matches!(&expr.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(n) if n == "clock"));
+        found |=
+            matches!(&expr.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(n) if n == name));
     });
-    asks
+    found
 }
 
 impl Runner<'_, '_> {
     fn run(&mut self) -> Checking<()> {
         let module = self.module;
         for statement in &module.statements {
-            if asks_time(statement) {
+            if calls(statement, "clock") {
                 let live = self.checker.scope.bindings().flat_map(|binding| binding.value.nodes()).collect();
                 self.flush(live)?;
+            } else if calls(statement, "load") && self.pending.iter().any(Pending::saves) {
+                // It may read what is to be written.
+                self.flush(Vec::new())?;
             }
             let effect = effect(&mut self.checker, statement)?;
             self.values.extend(self.checker.loaded.drain(..));
