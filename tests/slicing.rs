@@ -8,8 +8,9 @@
 mod harness;
 
 use harness::{compare_with_file, folder};
-use microtome::graph::{Graph, Op, parse, reachable};
-use microtome::{Module, Session, Stage, pipeline};
+use microtome::graph::{Graph, Op, SizeEnv, parse, reachable};
+use microtome::{Array, Module, Session, Stage, pipeline};
+use ndarray::Dimension;
 
 const NET: &str = "
 fn cost(x: f64[n, d], y: i64[n], W: f64[d, h], b: f64[h], V: f64[h, k]) -> f64[n] {
@@ -114,4 +115,83 @@ fn second_moment(x: f64[n, d], W: f64[d, h], v: f64[h]) -> f64[d, h] {
         problems.extend(compare_with_file(&path, &text).err());
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Programs whose examples are tied, share weights over time, use weights twice, or differentiate a statistic.
+const OTHERS: &[(&str, &str)] = &[
+    (
+        "a batch mean",
+        "let z = tanh(x @ W + b) - mean(tanh(x @ W + b), axis=0)
+    let c = sum(z^2, axis=1)
+    [grad(c[i], W) for i in 0:n]",
+    ),
+    (
+        "a batch standard deviation",
+        "let z = x @ W
+    let c = sum(tanh(z / std(z, axis=0)), axis=1)
+    (mean(grad(c[i], W)^2 for i in 0:n), [grad(c[i], W) for i in 0:n])",
+    ),
+    (
+        "weights used twice",
+        "let c = sum(tanh(tanh(x @ W @ V) @ V.T @ W.T), axis=1)
+    (mean(grad(c[i], W)^2 for i in 0:n), [sum(grad(c[i], V)^2) for i in 0:n])",
+    ),
+    (
+        "weights shared over time, with weight decay",
+        "let u = stack(x, 2 * x, x + 1, axis=1)
+    let c = [sum(tanh(u[i] @ W)) + 0.1 * sum(W^2) for i in 0:n]
+    (mean(grad(c[i], W)^2 for i in 0:n), [sum(grad(c[i], W)^2) for i in 0:n], sum(abs(grad(c[i], W)) for i in 0:n))",
+    ),
+    (
+        "the gradient of a statistic of gradients",
+        "let c = [sum(tanh(x[i] @ W + b))^2 for i in 0:n]
+    grad(sum(mean(grad(c[i], W)^2 for i in 0:n)), W)",
+    ),
+    (
+        "the next example's input",
+        "let c = [sum(tanh(x[i] @ W) * (x[min(i + 1, n - 1)] @ W)) for i in 0:n]
+    mean(grad(c[i], W)^2 for i in 0:n)",
+    ),
+    (
+        "a centred variance and the cosine to the mean",
+        "let c = [sum(tanh(x[i] @ W + b))^2 for i in 0:n]
+    let m = mean(grad(c[i], W) for i in 0:n)
+    (mean((grad(c[i], W) - m)^2 for i in 0:n), [sum(grad(c[i], W) * m) / norm(m) for i in 0:n])",
+    ),
+];
+
+#[test]
+fn slicing_changes_no_value() {
+    let fill = |shape: &[usize], step: f64| {
+        ndarray::ArrayD::from_shape_fn(shape, |index| {
+            let flat = index.slice().iter().fold(1.0, |sum, &k| sum * 7.0 + k as f64);
+            (flat * step).sin()
+        })
+    };
+    let labels = ndarray::Array1::from_vec(vec![0i64, 2, 1, 1, 0]);
+    let inputs: Vec<Array> = vec![
+        fill(&[5, 4], 0.37).into(),
+        labels.into(),
+        fill(&[4, 3], 0.71).into(),
+        fill(&[3], 0.53).into(),
+        fill(&[3, 3], 0.91).into(),
+    ];
+    let sizes: SizeEnv = [("n", 5), ("d", 4), ("h", 3), ("k", 3)].map(|(name, value)| (name.into(), value)).into();
+    for (name, result) in STATISTICS.iter().chain(OTHERS) {
+        let module = statistic(result);
+        let text = module.emit(&Stage::Graph, Some("statistic")).unwrap();
+        let graph = parse(&text).unwrap();
+        let mut context = pipeline::Context::default();
+        let whole = pipeline::run_only(&graph, &mut context, &["differentiated"]).unwrap();
+        let expected = microtome::interp::evaluate(&whole, &inputs, &sizes).unwrap();
+        let views: Vec<_> = inputs.iter().map(Array::view).collect();
+        let found = module.kernel("statistic").unwrap().call(&views).unwrap();
+        assert_eq!(found.len(), expected.len(), "{name}");
+        for (a, b) in found.iter().zip(&expected) {
+            assert_eq!(a.shape(), b.shape(), "{name}");
+            for (x, y) in a.to_f64_vec().into_iter().zip(b.to_f64_vec()) {
+                assert!((x - y).abs() <= 1e-10 * y.abs().max(1e-3), "{name}: {x}, without slicing {y}");
+            }
+        }
+    }
 }
