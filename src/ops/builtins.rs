@@ -1,1 +1,0 @@
-//! The builtin functions of the language; not written yet.
