@@ -2,7 +2,7 @@
 //!
 //! In: a module, its inputs, where to print. Out: what the program prints and saves.
 //! Always holds: all inputs and statements are checked before anything is printed or written (a program that asks for
-//! the time, or that loads after saving, is run up to there first), and effects happen in program order.
+//! the time, or that loads what it saves, is run up to there first), and effects happen in program order.
 
 use super::compile::Runnable;
 use super::kernel::bind_sizes;
@@ -74,8 +74,8 @@ struct Pending {
 }
 
 impl Pending {
-    fn saves(&self) -> bool {
-        matches!(self.effect, Some(Effect::Save(..)))
+    fn saves(&self, paths: &[PathBuf]) -> bool {
+        matches!(&self.effect, Some(Effect::Save(path, ..)) if paths.contains(path))
     }
 }
 
@@ -392,26 +392,47 @@ fn save(checker: &mut Checker<'_>, args: &[Argument], span: Span) -> Checking<Ef
     Ok(Effect::Save(PathBuf::from(path), parts, span))
 }
 
-/// Whether a statement calls a builtin of that name.
-fn calls(statement: &Statement, name: &str) -> bool {
-    let mut found = false;
+/// Calls `f` with the arguments of every call of the builtin in the statement.
+fn calls(statement: &Statement, name: &str, f: &mut dyn FnMut(&[Argument])) {
     visit::statement_expressions(statement, &mut |expr| {
-        found |=
-            matches!(&expr.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(n) if n == name));
+        if let ExprKind::Call(callee, args) = &expr.kind
+            && matches!(&callee.kind, ExprKind::Name(called) if called == name)
+        {
+            f(args);
+        }
     });
-    found
+}
+
+/// Whether a statement asks for the time.
+fn asks_time(statement: &Statement) -> bool {
+    let mut asks = false;
+    calls(statement, "clock", &mut |_| asks = true);
+    asks
+}
+
+/// The paths that a statement loads.
+fn loads(statement: &Statement) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    calls(statement, "load", &mut |args| {
+        if let Some(ExprKind::Str(path)) = args.first().map(|arg| &arg.value.kind) {
+            paths.push(PathBuf::from(path));
+        }
+    });
+    paths
 }
 
 impl Runner<'_, '_> {
     fn run(&mut self) -> Checking<()> {
         let module = self.module;
         for statement in &module.statements {
-            if calls(statement, "clock") {
+            if asks_time(statement) {
                 let live = self.checker.scope.bindings().flat_map(|binding| binding.value.nodes()).collect();
                 self.flush(live)?;
-            } else if calls(statement, "load") && self.pending.iter().any(Pending::saves) {
-                // It may read what is to be written.
-                self.flush(Vec::new())?;
+            } else {
+                let paths = loads(statement);
+                if self.pending.iter().any(|pending| pending.saves(&paths)) {
+                    self.flush(Vec::new())?;
+                }
             }
             let effect = effect(&mut self.checker, statement)?;
             self.values.extend(self.checker.loaded.drain(..));
