@@ -35,7 +35,7 @@ pub trait Host {
     /// Reads a file: an array, or a record of arrays by name.
     fn load(&mut self, path: &str, span: Span) -> Result<Loaded>;
     /// Seconds since the program began; what was written above has been computed by then.
-    fn clock(&mut self, graph: &Graph, live: &[NodeId]) -> Result<f64>;
+    fn clock(&mut self) -> f64;
 }
 
 /// What a file holds.

@@ -56,8 +56,8 @@ impl Host for Outside {
         }
     }
 
-    fn clock(&mut self, _: &Graph, _: &[NodeId]) -> Checking<f64> {
-        Ok(if self.dry { 0.0 } else { self.start.elapsed().as_secs_f64() })
+    fn clock(&mut self) -> f64 {
+        if self.dry { 0.0 } else { self.start.elapsed().as_secs_f64() }
     }
 }
 
