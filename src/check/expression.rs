@@ -6,9 +6,8 @@
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{Constant, NodeId, Size};
-use crate::ops::elementwise::{self};
 use crate::runtime::array::DType;
-use crate::syntax::ast::{Block, Expr, ExprKind};
+use crate::syntax::ast::{Expr, ExprKind};
 use crate::syntax::span::Span;
 
 /// Stack for one level of nesting; deep programs get more on the way.
@@ -174,55 +173,6 @@ impl Checker<'_> {
             .collect();
         let id = self.graph.concat(&parts, axis);
         Ok(Value::Array { id, literal: operands.iter().all(|o| o.literal) })
-    }
-
-    /// `if` as an expression: both branches are pure, so one of two values is taken.
-    fn if_expression(
-        &mut self,
-        condition: &Expr,
-        then: &Block,
-        otherwise: Option<&Block>,
-        span: Span,
-    ) -> Result<Value> {
-        let operand = self.operand(condition)?;
-        self.expect_bool(&operand, "the condition of `if` is a truth value")?;
-        if self.graph.ty(operand.id).rank() != 0 {
-            return Err(Diagnostic::error(codes::RANK, condition.span, "the condition of `if` is one truth value")
-                .at(format!("this is {}", self.graph.ty(operand.id)))
-                .help("choose element by element with where(c, a, b), or reduce with any(c) or all(c)"));
-        }
-        let Some(otherwise) = otherwise else {
-            return Err(not_available(span, "`if` without `else`"));
-        };
-        let checks = self.graph.checks.len();
-        let (a, b) = (self.block(then)?, self.block(otherwise)?);
-        if self.graph.checks.len() > checks {
-            return Err(not_available(span, "`if` with run-time checks in its branches")
-                .note("an index or an integer division inside a branch may fail only if the branch is taken"));
-        }
-        self.choose(&operand, &a, &b, span)
-    }
-
-    fn choose(&mut self, condition: &super::operators::Operand, a: &Value, b: &Value, span: Span) -> Result<Value> {
-        match (a, b) {
-            (Value::Tuple(left), Value::Tuple(right)) if left.len() == right.len() => Ok(Value::Tuple(
-                left.iter().zip(right).map(|(a, b)| self.choose(condition, a, b, span)).collect::<Result<_>>()?,
-            )),
-            (Value::Array { id: x, .. }, Value::Array { id: y, .. }) => {
-                let (tx, ty) = (self.graph.ty(*x).clone(), self.graph.ty(*y).clone());
-                if tx.shape != ty.shape {
-                    return Err(Diagnostic::error(
-                        codes::SIZES,
-                        span,
-                        format!("one branch gives {tx}, the other {ty}"),
-                    ));
-                }
-                let (x, y) = (self.as_operand(a, span)?, self.as_operand(b, span)?);
-                self.elementwise(&elementwise::WHERE, &[*condition, x, y], span)
-            }
-            _ => Err(Diagnostic::error(codes::TYPE, span, "both branches of `if` give a value of one kind")
-                .at(format!("one gives {}, the other {}", a.describe(&self.graph), b.describe(&self.graph)))),
-        }
     }
 
     /// The size that an expression stands for; it must be known when compiling.

@@ -9,7 +9,7 @@ use super::value::Shape;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes, nearest};
 use crate::graph::{Copier, Graph, NodeId, Size, SizeVar, Type};
-use crate::syntax::ast::{Argument, Block, Expr, ExprKind, Function, Statement};
+use crate::syntax::ast::{Argument, Block, Expr, ExprKind, Function, Statement, StatementKind};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
 use std::cell::RefCell;
@@ -151,7 +151,8 @@ fn check_function(functions: &Functions, function: &Function) -> Result<Checked>
         let name = crate::syntax::ast::Name { text: parameter.name.clone(), span: parameter.span };
         checker.bind_name(&name, value, false);
     }
-    let value = checker.block(&function.body)?;
+    checker.flow.function = true;
+    let value = checker.body(function)?;
     let value = checker.result(function, value)?;
     let mut outputs = Vec::new();
     let result = value.shape(&mut outputs);
@@ -166,6 +167,24 @@ fn check_function(functions: &Functions, function: &Function) -> Result<Checked>
 }
 
 impl Checker<'_> {
+    /// The value of a function's body: what it returns on the way, or else its last expression.
+    fn body(&mut self, function: &Function) -> Result<Value> {
+        let value = self.block(&function.body)?;
+        let Some((early, returned)) = self.flow.returned.take() else { return Ok(value) };
+        if value != Value::Nothing {
+            let span = function.body.statements.last().map_or(function.body.span, |last| last.span);
+            let condition = Operand { id: early, literal: false, span };
+            return self.choose(&condition, &returned, &value, span);
+        }
+        if always_returns(&function.body) {
+            return Ok(returned);
+        }
+        let span = function.body.statements.last().map_or(function.body.span, |last| last.span);
+        Err(Diagnostic::error(codes::TYPE, span, format!("`{}` may end without a value", function.name.text))
+            .at("control can come to the end of the body here")
+            .help("let the body end with an expression or a return"))
+    }
+
     /// The inputs of a parameter.
     fn parameter(&mut self, name: &str, ty: &Declared) -> Value {
         match ty {
@@ -382,7 +401,22 @@ impl Checker<'_> {
                 copier.set(id, actual);
             }
         }
-        copier.copy_all(&mut self.graph, &source.roots(), |copier, graph, id| copier.copy(graph, id));
+        let entry = self.effect_condition(ids);
+        let mut inner: Vec<crate::graph::VarId> = Vec::new();
+        for id in source.ids().filter(|_| entry.is_some()) {
+            if let crate::graph::Op::Loop(binder) = &source.node(id).op {
+                inner.extend(binder.vars());
+            }
+        }
+        copier.copy_all(&mut self.graph, &source.roots(), |copier, graph, id| {
+            let copied = copier.copy(graph, id);
+            // What depends on a loop's variables happens inside of the loop, which is not entered.
+            let looping = source.node(id).free.iter().any(|var| inner.contains(var));
+            match entry.filter(|_| !looping) {
+                Some(condition) => super::flow::under_condition(graph, copied, condition),
+                None => copied,
+            }
+        });
         let checks: Vec<NodeId> = source.checks.iter().filter_map(|id| copier.get(*id)).collect();
         let outputs: Vec<NodeId> = source.outputs.iter().filter_map(|id| copier.get(*id)).collect();
         for check in checks {
@@ -392,6 +426,17 @@ impl Checker<'_> {
         }
         Value::from_shape(&callee.result, &outputs)
     }
+}
+
+/// Whether control never comes to the end of a block.
+fn always_returns(block: &Block) -> bool {
+    block.statements.last().is_some_and(|last| match &last.kind {
+        StatementKind::Return(_) => true,
+        StatementKind::Expr(Expr { kind: ExprKind::If(_, then, Some(otherwise)), .. }) => {
+            always_returns(then) && always_returns(otherwise)
+        }
+        _ => false,
+    })
 }
 
 /// Arguments by position and by name, in the parameters' order.

@@ -78,15 +78,17 @@ impl Checker<'_> {
     /// not a matter of course.
     fn generate(&mut self, element: &Expr, generators: &[Generator]) -> Result<(Value, Vec<VarId>, Option<NodeId>)> {
         self.scope.enter();
-        let (outer, guards) = (self.graph.checks.len(), self.guards.len());
+        let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
+        let (outer, guards) = (self.graph.checks.len(), self.flow.guards.len());
         let mut vars = Vec::new();
         let result = generators
             .iter()
             .try_for_each(|generator| self.generator(generator, &mut vars))
             .and_then(|()| self.expression(element));
+        self.flow.barrier = barrier;
         self.scope.leave();
         self.close_checks(outer, &vars);
-        let own = self.guards.split_off(guards);
+        let own = self.flow.guards.split_off(guards);
         let guard = own.into_iter().reduce(|a, b| self.graph.map(&AND, &[a, b]));
         result.map(|value| (value, vars, guard))
     }
@@ -164,7 +166,7 @@ impl Checker<'_> {
         let above = self.graph.map(&GREATER_EQUAL, &[value, first.id]);
         let below = self.graph.map(&LESS, &[value, last.id]);
         let guard = self.graph.map(&AND, &[above, below]);
-        self.guards.push(guard);
+        self.flow.guards.push(guard);
         Ok(Some(value))
     }
 
@@ -198,20 +200,8 @@ impl Checker<'_> {
 
     /// `for row in x`, `for (a, b) in zip(x, y)`.
     fn generator_over(&mut self, pattern: &Pattern, expr: &Expr, vars: &mut Vec<VarId>) -> Result<()> {
-        let sources = self.zipped(expr)?;
-        let zipped = sources.len() > 1 || is_zip(expr);
-        let patterns: Vec<&Pattern> = match pattern {
-            Pattern::Tuple(parts, _) if zipped => parts.iter().collect(),
-            other => vec![other],
-        };
-        let Some((first, others)) = sources.split_first().filter(|_| patterns.len() == sources.len()) else {
-            return Err(Diagnostic::error(
-                codes::TYPE,
-                pattern.span(),
-                format!("{} names for {} arrays", patterns.len(), sources.len()),
-            )
-            .help("for (a, b) in zip(x, y)"));
-        };
+        let (patterns, sources) = self.row_sources(pattern, expr)?;
+        let Some((first, others)) = sources.split_first() else { return Ok(()) };
         let extent = self.leading(*first)?;
         for source in others {
             let other = self.leading(*source)?;
@@ -231,18 +221,30 @@ impl Checker<'_> {
         };
         let var = self.new_generator(&name, extent, vars);
         for (pattern, (source, _)) in patterns.into_iter().zip(sources) {
-            let Pattern::Name(name) = pattern else {
-                return Err(Diagnostic::error(
-                    codes::TYPE,
-                    pattern.span(),
-                    "a row of an array is an array, not a tuple",
-                ));
-            };
             let at = self.graph.var_value(var);
             let row = self.graph.gather(source, &[0], &[at]);
-            self.scope.bind(&name.text, Value::array(row), name.span, false);
+            self.bind_pattern(&pattern, Value::array(row), false)?;
         }
         Ok(())
+    }
+
+    /// Patterns and the arrays whose rows they are bound to.
+    pub(super) fn row_sources(
+        &mut self,
+        pattern: &Pattern,
+        expr: &Expr,
+    ) -> Result<(Vec<Pattern>, Vec<(NodeId, Span)>)> {
+        let sources = self.zipped(expr)?;
+        let zipped = sources.len() > 1 || is_zip(expr);
+        let patterns: Vec<Pattern> = match pattern {
+            Pattern::Tuple(parts, _) if zipped => parts.clone(),
+            other => vec![other.clone()],
+        };
+        if patterns.len() == sources.len() {
+            return Ok((patterns, sources));
+        }
+        let text = format!("{} names for {} arrays", patterns.len(), sources.len());
+        Err(Diagnostic::error(codes::TYPE, pattern.span(), text).help("for (a, b) in zip(x, y)"))
     }
 
     /// The arrays that a generator runs over together.
@@ -256,7 +258,7 @@ impl Checker<'_> {
         Ok(vec![(operand.id, operand.span)])
     }
 
-    fn leading(&self, (id, span): (NodeId, Span)) -> Result<Size> {
+    pub(super) fn leading(&self, (id, span): (NodeId, Span)) -> Result<Size> {
         self.graph.shape(id).first().cloned().ok_or_else(|| {
             Diagnostic::error(codes::RANK, span, "a generator runs over an array's leading axis")
                 .at(format!("this is {}", self.graph.ty(id)))

@@ -40,7 +40,7 @@ impl Linear {
 }
 
 /// One item, read.
-enum Item {
+pub(super) enum Item {
     /// A scalar index: drops the axis.
     Scalar(NodeId),
     /// An integer array.
@@ -61,7 +61,14 @@ impl Checker<'_> {
             return self.tuple_part(parts, items, span);
         }
         let operand = self.as_operand(&value, base.span)?;
-        let shape = self.graph.shape(operand.id).to_vec();
+        let read = self.items(items, operand.id, span)?;
+        self.graph.span = span;
+        self.apply(operand.id, read, span).map(Value::array)
+    }
+
+    /// The items of an index, one for every axis of the array.
+    pub(super) fn items(&mut self, items: &[IndexItem], array: NodeId, span: Span) -> Result<Vec<Item>> {
+        let shape = self.graph.shape(array).to_vec();
         let mut read = Vec::new();
         let mut axis = 0;
         for item in items {
@@ -70,18 +77,15 @@ impl Checker<'_> {
             read.push(item);
         }
         if axis > shape.len() {
-            return Err(Diagnostic::error(
-                codes::RANK,
-                span,
-                format!("{axis} indexes for an array of {} axes", shape.len()),
-            )
-            .label(base.span, format!("this is {}", self.graph.ty(operand.id))));
+            let text = format!("{axis} indexes for an array of {} axes", shape.len());
+            return Err(
+                Diagnostic::error(codes::RANK, span, text).note(format!("the array is {}", self.graph.ty(array)))
+            );
         }
         for size in shape.iter().skip(axis) {
             read.push(Item::Slice(Size::from(0), 1, size.clone()));
         }
-        self.graph.span = span;
-        self.apply(operand.id, read, span).map(Value::array)
+        Ok(read)
     }
 
     fn tuple_part(&mut self, parts: &[Value], items: &[IndexItem], span: Span) -> Result<Value> {

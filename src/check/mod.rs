@@ -5,12 +5,15 @@
 //! no file is read and nothing panics.
 #![deny(clippy::indexing_slicing)]
 
+mod assignment;
 mod builtins;
 mod call;
 mod expression;
+mod flow;
 mod function;
 mod generator;
 mod index;
+mod looping;
 mod operators;
 mod scope;
 mod statement;
@@ -58,8 +61,8 @@ pub struct Checker<'a> {
     pub loaded: Vec<(NodeId, Array)>,
     functions: &'a Functions,
     host: Option<&'a mut dyn Host>,
-    /// Conditions under which the current element of a generator is meant at all.
-    guards: Vec<NodeId>,
+    /// Where control stands: conditions, loops around, and what has been left.
+    flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
     targets: BTreeSet<String>,
 }
@@ -74,7 +77,7 @@ impl<'a> Checker<'a> {
             loaded: Vec::new(),
             functions,
             host,
-            guards: Vec::new(),
+            flow: flow::Flow::default(),
             targets: BTreeSet::new(),
         }
     }

@@ -118,31 +118,15 @@ impl Checker<'_> {
     pub(super) fn check(&mut self, kind: CheckKind, value: NodeId, size: Option<NodeId>, span: Span) -> NodeId {
         let before = self.graph.span;
         self.graph.span = span;
-        let value = self.guarded(&kind, value);
-        let ty = self.graph.ty(value).clone();
-        let inputs = std::iter::once(value).chain(size).collect();
+        let mut inputs: Vec<NodeId> = std::iter::once(value).chain(size).collect();
+        self.guarded(&kind, &mut inputs);
+        let ty = self.graph.ty(inputs.first().copied().unwrap_or(value)).clone();
         let id = self.graph.add(Op::Check(kind), inputs, ty);
         self.graph.span = before;
         if !self.graph.checks.contains(&id) {
             self.graph.checks.push(id);
         }
         id
-    }
-
-    /// What is checked, made harmless where the element at hand is not meant.
-    fn guarded(&mut self, kind: &CheckKind, value: NodeId) -> NodeId {
-        let harmless = match kind {
-            CheckKind::Index { .. } => 0.0,
-            CheckKind::NonZero => 1.0,
-            CheckKind::Assert { .. } => return value,
-        };
-        let Some(guard) = self.guards.clone().into_iter().reduce(|a, b| self.graph.map(&elementwise::AND, &[a, b]))
-        else {
-            return value;
-        };
-        let shape = self.graph.shape(value).to_vec();
-        let (guard, harmless) = (self.graph.broadcast(guard, &[], &shape), self.graph.constant_like(value, harmless));
-        self.graph.map(&elementwise::WHERE, &[guard, value, harmless])
     }
 
     /// Makes sure that a size is not negative: now if it is known, else when running.

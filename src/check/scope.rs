@@ -55,6 +55,38 @@ impl Scope {
         self.bindings.iter_mut().rev().find(|binding| binding.name == name)
     }
 
+    /// How many bindings there are.
+    pub fn len(&self) -> usize {
+        self.bindings.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bindings.is_empty()
+    }
+
+    /// The position of a name's binding; positions stay while their block is open.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.bindings.iter().rposition(|binding| binding.name == name)
+    }
+
+    /// What every name stands for, by position.
+    pub fn values(&self) -> Vec<Value> {
+        self.bindings.iter().map(|binding| binding.value.clone()).collect()
+    }
+
+    /// The value at a position.
+    pub fn value(&self, position: usize) -> Option<&Value> {
+        self.bindings.get(position).map(|binding| &binding.value)
+    }
+
+    /// Changes the value at a position.
+    pub fn set(&mut self, position: usize, value: Value) {
+        if let Some(binding) = self.bindings.get_mut(position) {
+            binding.value = value;
+        }
+    }
+
     /// Every binding, oldest first.
     pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
         self.bindings.iter()

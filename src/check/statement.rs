@@ -1,13 +1,12 @@
 //! Statements and blocks.
 //!
 //! In: statements of the syntax tree. Out: bindings, and the value of a block.
-//! Always holds: what stands behind a `return` is reported, not dropped.
+//! Always holds: what stands behind a `return`, `break` or `continue` is reported, not dropped.
 
-use super::expression::not_available;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::CheckKind;
-use crate::syntax::ast::{BinaryOp, Block, Expr, ExprKind, Name, Pattern, Statement, StatementKind};
+use crate::syntax::ast::{Block, Expr, Name, Pattern, Statement, StatementKind};
 use crate::syntax::span::Span;
 
 impl Checker<'_> {
@@ -19,23 +18,28 @@ impl Checker<'_> {
         value
     }
 
-    fn statements(&mut self, statements: &[Statement]) -> Result<Value> {
+    /// Statements one after the other. Where one of them may leave the function or the loop, those behind it are under
+    /// the condition that it did not.
+    pub(super) fn statements(&mut self, statements: &[Statement]) -> Result<Value> {
         let mut value = Value::Nothing;
         for (position, statement) in statements.iter().enumerate() {
+            let rest = statements.get(position + 1..).unwrap_or_default();
+            if let (true, Some(next)) = (leaves(statement), rest.first()) {
+                return Err(Diagnostic::error(codes::SYNTAX, next.span, "this is never reached")
+                    .label(statement.span, "control does not come past this"));
+            }
+            let before = self.flow.left;
             value = match &statement.kind {
-                StatementKind::Return(result) => {
-                    if let Some(next) = statements.get(position + 1) {
-                        return Err(Diagnostic::error(codes::SYNTAX, next.span, "this is never reached")
-                            .label(statement.span, "the function returns here"));
-                    }
-                    result.as_ref().map_or(Ok(Value::Nothing), |e| self.expression(e))?
-                }
                 StatementKind::Expr(expr) => self.expression(expr)?,
                 _ => {
                     self.statement(statement)?;
                     Value::Nothing
                 }
             };
+            if let (true, Some(left)) = (self.flow.left != before && !rest.is_empty(), self.flow.left) {
+                let stayed = self.graph.map(&crate::ops::elementwise::NOT, &[left]);
+                return self.under(stayed, |c| c.statements(rest));
+            }
         }
         Ok(value)
     }
@@ -49,27 +53,23 @@ impl Checker<'_> {
                 self.bind_pattern(pattern, value, false)
             }
             StatementKind::Var(name, value) => {
-                let value = self.expression(value)?.settled();
+                // A literal waits for the type that it meets: `var s = 0`, `s += 0.5`.
+                let value = self.expression(value)?;
                 self.bind_name(name, value, true);
                 Ok(())
             }
             StatementKind::Assign(target, op, value) => self.assign(target, *op, value, span),
             StatementKind::Assert(condition, message) => self.assert(condition, message.as_deref(), span),
-            StatementKind::For(..) => Err(not_available(span, "a `for` loop")
-                .help("write a comprehension [e for i in 0:n], or a reduction sum(e for i in 0:n)")),
-            StatementKind::While(..) => Err(not_available(span, "a `while` loop")),
-            StatementKind::Break | StatementKind::Continue => {
-                Err(Diagnostic::error(codes::SYNTAX, span, "there is no loop to leave here"))
-            }
-            StatementKind::Return(_) => {
-                Err(Diagnostic::error(codes::SYNTAX, span, "only a function returns")
-                    .help("print(…) the value instead"))
-            }
+            StatementKind::For(pattern, iterable, body) => self.for_loop(pattern, iterable, body, span),
+            StatementKind::While(condition, body) => self.while_loop(condition, body, span),
+            StatementKind::Break => self.leave_loop(true, span),
+            StatementKind::Continue => self.leave_loop(false, span),
+            StatementKind::Return(value) => self.return_value(value.as_ref(), span),
             StatementKind::Expr(expr) => self.expression(expr).map(|_| ()),
         }
     }
 
-    fn bind_pattern(&mut self, pattern: &Pattern, value: Value, assignable: bool) -> Result<()> {
+    pub(super) fn bind_pattern(&mut self, pattern: &Pattern, value: Value, assignable: bool) -> Result<()> {
         match (pattern, value) {
             (Pattern::Name(name), value) => {
                 self.bind_name(name, value, assignable);
@@ -90,65 +90,23 @@ impl Checker<'_> {
     /// Binds a name. Inside a differentiated program a name's value is marked, so that the derivative by it is by this
     /// name alone, even where another name stands for an equal value.
     pub(super) fn bind_name(&mut self, name: &Name, value: Value, assignable: bool) {
-        let marked = if self.differentiated(&name.text) {
-            value.map(&mut |id| if self.graph.ty(id).dtype.is_float() { self.graph.mark(id) } else { id })
-        } else {
-            value
-        };
+        let marked = self.named_value(&name.text, value);
         self.scope.bind(&name.text, marked, name.span, assignable);
     }
 
-    fn assign(&mut self, target: &Expr, op: Option<BinaryOp>, value: &Expr, span: Span) -> Result<()> {
-        let ExprKind::Name(name) = &target.kind else {
-            return match target.kind {
-                ExprKind::Index(..) => Err(not_available(span, "assignment into an array")
-                    .help("build the array with a comprehension [e for i in 0:n]")),
-                _ => Err(Diagnostic::error(codes::ASSIGNMENT, target.span, "this cannot be assigned to")
-                    .help("assign to a variable: var x = …; x = …")),
-            };
-        };
-        let Some(binding) = self.scope.get(name) else {
-            return Err(self.unknown_name(name, target.span).help(format!("declare it first: var {name} = …")));
-        };
-        if !binding.assignable {
-            let declared = binding.span;
-            return Err(Diagnostic::error(codes::ASSIGNMENT, target.span, format!("`{name}` is not a variable"))
-                .label(declared, "it was bound here")
-                .help(format!("declare it with var {name} = …, or bind it anew with let {name} = …")));
+    /// The value as it is kept under a name: with an identity of its own if the name is differentiated by.
+    pub(super) fn named_value(&mut self, name: &str, value: Value) -> Value {
+        if !self.differentiated(name) {
+            return value;
         }
-        let old = binding.value.clone();
-        let new = match op {
-            Some(op) => self.binary(op, target, value, span)?,
-            None => self.expression(value)?,
-        };
-        let new = self.same_kind(&old, new, value.span, name)?;
-        let name = Name { text: name.clone(), span: target.span };
-        if self.differentiated(&name.text) {
-            let marked = new.map(&mut |id| if self.graph.ty(id).dtype.is_float() { self.graph.mark(id) } else { id });
-            if let Some(binding) = self.scope.get_mut(&name.text) {
-                binding.value = marked;
+        value.map(&mut |id| {
+            if !self.graph.ty(id).dtype.is_float() {
+                return id;
             }
-        } else if let Some(binding) = self.scope.get_mut(&name.text) {
-            binding.value = new;
-        }
-        Ok(())
-    }
-
-    /// A variable keeps its type.
-    fn same_kind(&mut self, old: &Value, new: Value, span: Span, name: &str) -> Result<Value> {
-        match (old, &new) {
-            (Value::Array { id: old, .. }, Value::Array { .. }) => {
-                let operand = self.as_operand(&new, span)?;
-                let (was, is) = (self.graph.ty(*old).clone(), self.graph.ty(operand.id).clone());
-                let fits = was.shape == is.shape;
-                match self.assignable(operand, was.dtype).filter(|_| fits) {
-                    Some(id) => Ok(Value::array(id)),
-                    None => Err(Diagnostic::error(codes::TYPE, span, format!("`{name}` is {was}, this is {is}"))
-                        .help("a variable keeps its type; bind a new name with let")),
-                }
-            }
-            _ => Ok(new),
-        }
+            let marked = self.graph.mark(id);
+            self.flow.kept.insert(marked, id);
+            marked
+        })
     }
 
     fn assert(&mut self, condition: &Expr, message: Option<&str>, span: Span) -> Result<()> {
@@ -161,4 +119,9 @@ impl Checker<'_> {
         self.check(CheckKind::Assert { message: message.map(str::to_string) }, operand.id, None, span);
         Ok(())
     }
+}
+
+/// Whether control never comes past a statement.
+fn leaves(statement: &Statement) -> bool {
+    matches!(statement.kind, StatementKind::Return(_) | StatementKind::Break | StatementKind::Continue)
 }

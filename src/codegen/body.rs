@@ -36,13 +36,16 @@ impl Round {
     }
 }
 
-impl NestWriter<'_, '_> {
+impl NestWriter<'_, '_, '_> {
     /// An instruction outside of the innermost loop. Its address, if it has one, is complete.
     pub(super) fn outer_instruction(&mut self, value: Inner) -> Value {
         let plan = self.plan;
         match &plan.nest.body[value] {
             Inst::Index(_) => self.base(value),
-            Inst::Load(..) => {
+            Inst::Load(buffer, _) => {
+                if let Some(known) = self.w.register(*buffer, scalar(plan.dtypes[value])) {
+                    return known;
+                }
                 let address = self.base(value);
                 self.w.ins().load(scalar(plan.dtypes[value]), aligned(), address, 0)
             }
@@ -208,11 +211,20 @@ impl NestWriter<'_, '_> {
     /// Leaves the function with a fault if the check fails; else the value that the check passes on.
     fn check(&mut self, fault: usize, args: &[Value]) -> Value {
         let (result, holds) = match (&self.faults[fault].kind, args) {
-            (CheckKind::Index { .. }, [index, extent]) => {
+            (CheckKind::Index { .. }, [index, extent, rest @ ..]) => {
                 let negative = self.w.ins().icmp_imm_s(IntCC::SignedLessThan, *index, 0);
                 let from_end = self.w.ins().iadd(*index, *extent);
                 let counted = self.w.ins().select(negative, from_end, *index);
-                (counted, self.w.ins().icmp(IntCC::UnsignedLessThan, counted, *extent))
+                let inside = self.w.ins().icmp(IntCC::UnsignedLessThan, counted, *extent);
+                match rest.first() {
+                    None => (counted, inside),
+                    Some(meant) => {
+                        let one = self.w.constant(types::I8, 1);
+                        let zero = self.w.integer(0);
+                        let not_meant = self.w.ins().bxor(*meant, one);
+                        (self.w.ins().select(*meant, counted, zero), self.w.ins().bor(inside, not_meant))
+                    }
+                }
             }
             (CheckKind::NonZero, [divisor, ..]) => (*divisor, self.w.ins().icmp_imm_s(IntCC::NotEqual, *divisor, 0)),
             (CheckKind::Assert { .. }, [truth, ..]) => (*truth, *truth),
@@ -226,7 +238,7 @@ impl NestWriter<'_, '_> {
         self.w.start(failed);
         let record = self.fault;
         if matches!(self.faults[fault].kind, CheckKind::Index { .. }) {
-            for (slot, arg) in args.iter().enumerate() {
+            for (slot, arg) in args.iter().take(2).enumerate() {
                 self.w.ins().store(aligned(), *arg, record, 8 * slot as i32);
             }
         }

@@ -24,10 +24,14 @@ struct Code {
 }
 
 /// Defines all functions.
-pub(super) fn define(functions: &[Named], module: &mut dyn Module) -> Result<(), CodegenError> {
+pub(super) fn define(
+    functions: &[Named],
+    module: &mut dyn Module,
+    optimising: &dyn TargetIsa,
+) -> Result<(), CodegenError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = if functions.len() < SERIAL { 1 } else { cores.min(THREADS) };
-    for (named, code) in functions.iter().zip(compile_all(functions, module.isa(), threads)) {
+    for (named, code) in functions.iter().zip(compile_all(functions, module.isa(), optimising, threads)) {
         let code = code.unwrap_or_else(|| Err(CodegenError::new("a function was not compiled")))?;
         module
             .define_function_bytes(named.id, code.alignment, &code.bytes, &code.relocations)
@@ -38,7 +42,7 @@ pub(super) fn define(functions: &[Named], module: &mut dyn Module) -> Result<(),
 
 type Slot = Option<Result<Code, CodegenError>>;
 
-fn compile_all(functions: &[Named], isa: &dyn TargetIsa, threads: usize) -> Vec<Slot> {
+fn compile_all(functions: &[Named], isa: &dyn TargetIsa, optimising: &dyn TargetIsa, threads: usize) -> Vec<Slot> {
     let slots: Vec<Mutex<Slot>> = functions.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let work = || {
@@ -46,6 +50,7 @@ fn compile_all(functions: &[Named], isa: &dyn TargetIsa, threads: usize) -> Vec<
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let (Some(named), Some(slot)) = (functions.get(index), slots.get(index)) else { return };
+            let isa = if named.optimised { optimising } else { isa };
             let code = compile_one(named, isa, &mut context);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(code);
         }

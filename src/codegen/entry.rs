@@ -8,9 +8,10 @@
 use super::CodegenError;
 use super::nest::NestWriter;
 use super::plan::Plan;
+use super::structured;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{Kernel, Matrix, Product, Step};
+use crate::loops::{Kernel, Matrix, Nest, Product, Sink, Step};
 use crate::runtime::array::DType;
 use cranelift_codegen::ir::{Function, InstBuilder, UserFuncName, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
@@ -23,34 +24,38 @@ pub(super) struct Named {
     pub(super) name: String,
     /// The code.
     pub(super) function: Function,
+    /// Whether the compiler should spend time on it.
+    pub(super) optimised: bool,
 }
 
 /// The functions of a kernel; the entry is the last.
 pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<Named>, CodegenError> {
     let frame = Frame::new(kernel);
+    let structured = kernel.steps.iter().any(|step| matches!(step, Step::Loop(_) | Step::If(_)));
     let mut all = Vec::new();
     let mut plans = Vec::new();
-    for (index, step) in kernel.steps.iter().enumerate() {
-        let Step::Nest(nest) = step else {
-            plans.push(None);
+    plan_nests(kernel, &kernel.steps, structured, &mut plans)?;
+    for (index, (nest, planned)) in plans.iter_mut().enumerate() {
+        if planned.is_inline {
             continue;
-        };
-        let plan = Plan::new(kernel, nest)?;
+        }
         let mut named = declare(module, format!("nest{index}"), 4)?;
-        let (writer, params) = Writer::new(&mut named.function, module, &frame, 0);
-        NestWriter::write(writer, &params, &plan, &kernel.faults).finish()?;
-        plans.push(Some((named.id, plan)));
+        let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
+        NestWriter::write(&mut writer, &params, &planned.plan, &kernel.faults);
+        writer.finish()?;
+        planned.id = Some(named.id);
+        debug_assert!(!nest.body.is_empty() || planned.plan.depth() == 0);
         all.push(named);
     }
     let mut named = declare(module, "entry".to_owned(), 3)?;
+    named.optimised = structured;
     let (mut w, params) = Writer::new(&mut named.function, module, &frame, 1);
-    for (step, plan) in kernel.steps.iter().zip(&plans) {
-        match (step, plan) {
-            (Step::Nest(_), Some((id, plan))) => run_nest(&mut w, &params, *id, plan),
-            (Step::Product(product), _) => run_product(&mut w, &params, product),
-            _ => {}
-        }
+    if structured {
+        w.registers.mirrored = structured::registers(kernel, &plans);
     }
+    let mut entry = Entry { w, kernel, plans: plans.iter().map(|(_, planned)| planned), params };
+    entry.steps(&kernel.steps);
+    let mut w = entry.w;
     let zero = w.integer(0);
     w.ins().return_(&[zero]);
     w.finish()?;
@@ -58,11 +63,72 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<
     Ok(all)
 }
 
+/// A nest's plan, and how it is run.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    /// Written where it is run, instead of called.
+    pub(super) is_inline: bool,
+    id: Option<FuncId>,
+}
+
+/// Plans of all nests, in the order in which they stand in the kernel.
+fn plan_nests<'k>(
+    kernel: &Kernel,
+    steps: &'k [Step],
+    structured: bool,
+    plans: &mut Vec<(&'k Nest, Planned)>,
+) -> Result<(), CodegenError> {
+    for step in steps {
+        if let Step::Nest(nest) = step {
+            let plan = Plan::new(kernel, nest)?;
+            let is_inline = structured && plan.depth() == 0 && matches!(plan.nest.sink, Sink::Store { .. });
+            plans.push((nest, Planned { plan, is_inline, id: None }));
+        }
+        step.blocks().into_iter().try_for_each(|block| plan_nests(kernel, block, structured, plans))?;
+    }
+    Ok(())
+}
+
+/// The entry under construction.
+pub(super) struct Entry<'a, 'p, I> {
+    pub(super) w: Writer<'a>,
+    pub(super) kernel: &'p Kernel,
+    /// Plans of the nests that are still to come.
+    pub(super) plans: I,
+    /// Context, frame and record of a fault.
+    pub(super) params: Vec<Value>,
+}
+
+impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
+    /// Steps one after the other.
+    pub(super) fn steps(&mut self, steps: &'p [Step]) {
+        for step in steps {
+            match step {
+                Step::Nest(_) => self.nest(),
+                Step::Product(product) => run_product(&mut self.w, &self.params, product),
+                Step::Loop(inner) => self.repeat(inner),
+                Step::If(inner) => self.conditional(inner),
+            }
+        }
+    }
+
+    fn nest(&mut self) {
+        let Some(planned) = self.plans.next() else { return self.w.fail("a nest without a plan") };
+        match planned.id {
+            Some(id) => run_nest(&mut self.w, &self.params, id, &planned.plan),
+            None => {
+                let fault = self.params[2];
+                NestWriter::inline(&mut self.w, fault, &planned.plan, &self.kernel.faults);
+            }
+        }
+    }
+}
+
 fn declare(module: &mut dyn Module, name: String, params: usize) -> Result<Named, CodegenError> {
     let signature = signature(module, &vec![types::I64; params], &[types::I64]);
     let id = module.declare_function(&name, Linkage::Local, &signature).map_err(CodegenError::new)?;
     let function = Function::with_name_signature(UserFuncName::user(0, id.as_u32()), signature);
-    Ok(Named { id, name, function })
+    Ok(Named { id, name, function, optimised: false })
 }
 
 fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {

@@ -32,7 +32,7 @@ struct TileMemory {
     length: i64,
 }
 
-impl NestWriter<'_, '_> {
+impl NestWriter<'_, '_, '_> {
     /// Writes the innermost loop, which is not empty.
     pub(super) fn innermost(&mut self, accumulators: Vec<Value>) -> Vec<Value> {
         if self.accumulates_in_register() {

@@ -103,7 +103,7 @@ pub fn compile(kernel: &Kernel) -> Result<Compiled, CodegenError> {
 
 fn define(kernel: &Kernel, module: &mut JITModule) -> Result<FuncId, CodegenError> {
     let functions = functions(kernel, module)?;
-    super::define::define(&functions, module)?;
+    super::define::define(&functions, module, &*isa(true)?)?;
     module.finalize_definitions().map_err(CodegenError::new)?;
     functions.last().map(|entry| entry.id).ok_or_else(|| CodegenError::new("there is no entry"))
 }
@@ -136,7 +136,8 @@ pub fn assembly_text(kernel: &Kernel) -> Result<String, CodegenError> {
     context.set_disasm(true);
     for named in functions? {
         context.func = named.function;
-        let compiled = context.compile(module.isa(), &mut Default::default());
+        let isa = isa(named.optimised)?;
+        let compiled = context.compile(&*isa, &mut Default::default());
         let compiled = compiled.map_err(|error| CodegenError::new(error.inner))?;
         let _ = writeln!(text, "; {}\n{}", named.name, compiled.vcode.as_deref().unwrap_or_default());
         module.clear_context(&mut context);
@@ -148,19 +149,24 @@ pub fn assembly_text(kernel: &Kernel) -> Result<String, CodegenError> {
 }
 
 fn module() -> Result<JITModule, CodegenError> {
-    static ISA: OnceLock<Result<OwnedTargetIsa, CodegenError>> = OnceLock::new();
-    let isa = ISA.get_or_init(target).clone()?;
-    let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+    let mut builder = JITBuilder::with_isa(isa(false)?, default_libcall_names());
     builder.symbol_lookup_fn(Box::new(run_time_symbol));
     Ok(JITModule::new(builder))
 }
 
-/// The processor that this runs on.
-fn target() -> Result<OwnedTargetIsa, CodegenError> {
+/// The processor that this runs on; for scalar loops with Cranelift's optimiser.
+fn isa(optimised: bool) -> Result<OwnedTargetIsa, CodegenError> {
+    static ISA: [OnceLock<Result<OwnedTargetIsa, CodegenError>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let [plain, speed] = &ISA;
+    let slot = if optimised { speed } else { plain };
+    slot.get_or_init(|| target(if optimised { "speed" } else { "none" })).clone()
+}
+
+fn target(level: &str) -> Result<OwnedTargetIsa, CodegenError> {
     let mut flags = settings::builder();
     let choices = [
         // We hoist and merge ourselves; see docs/decisions.md.
-        ("opt_level", "none"),
+        ("opt_level", level),
         ("regalloc_algorithm", "backtracking"),
         ("use_colocated_libcalls", "false"),
         ("is_pic", "false"),

@@ -26,6 +26,7 @@ mod lanes;
 mod nest;
 mod plan;
 mod sink;
+mod structured;
 #[cfg(test)]
 mod tests;
 mod tiles;

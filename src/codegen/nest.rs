@@ -14,9 +14,9 @@ use cranelift_codegen::ir::{Block, InstBuilder, StackSlot, Value, types};
 use rustc_hash::FxHashMap;
 
 /// The code of a nest under construction.
-pub(super) struct NestWriter<'a, 'p> {
+pub(super) struct NestWriter<'w, 'a, 'p> {
     /// Where instructions go.
-    pub(super) w: Writer<'a>,
+    pub(super) w: &'w mut Writer<'a>,
     /// What is known.
     pub(super) plan: &'p Plan,
     /// The kernel's checks.
@@ -39,9 +39,9 @@ pub(super) struct NestWriter<'a, 'p> {
     single: Option<StackSlot>,
 }
 
-impl<'a, 'p> NestWriter<'a, 'p> {
+impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
     /// Writes the whole function, whose writer has just been made.
-    pub(super) fn write(mut w: Writer<'a>, params: &[Value], plan: &'p Plan, faults: &'p [FaultSite]) -> Writer<'a> {
+    pub(super) fn write(w: &'w mut Writer<'a>, params: &[Value], plan: &'p Plan, faults: &'p [FaultSite]) {
         let count = plan.nest.body.len();
         let mut nest = NestWriter {
             range: (params[1], params[2]),
@@ -61,7 +61,26 @@ impl<'a, 'p> NestWriter<'a, 'p> {
         nest.run();
         let zero = nest.w.integer(0);
         nest.w.ins().return_(&[zero]);
-        nest.w
+    }
+
+    /// Writes a nest without loops into a function that goes on behind it.
+    pub(super) fn inline(w: &'w mut Writer<'a>, fault: Value, plan: &'p Plan, faults: &'p [FaultSite]) {
+        let (count, zero) = (plan.nest.body.len(), w.integer(0));
+        let mut nest = NestWriter {
+            range: (zero, zero),
+            fault,
+            preheader: w.current(),
+            w,
+            plan,
+            faults,
+            values: vec![None; count],
+            partial: vec![None; count + 1],
+            counters: Vec::new(),
+            splats: FxHashMap::default(),
+            single: None,
+        };
+        nest.open(0);
+        nest.sink_once();
     }
 
     /// Leaves when there is no iteration.
@@ -173,6 +192,9 @@ impl<'a, 'p> NestWriter<'a, 'p> {
 
     /// Adds to an affine expression what the level contributes: bytes from the start of a buffer, or a number.
     fn advance(&mut self, slot: usize, affine: &Affine, level: usize, buffer: Option<usize>) {
+        if buffer.is_some_and(|buffer| self.w.registers.mirrored.get(&buffer) == Some(&false)) {
+            return;
+        }
         let bytes = Size::from(buffer.map_or(1, |buffer| self.plan.buffers[buffer].size() as i64));
         let inner = self.plan.depth();
         if level == 0 {

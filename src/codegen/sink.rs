@@ -20,9 +20,15 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 /// Vectors that a reduction carries.
 pub(super) const UNROLL: usize = 4;
 
-impl NestWriter<'_, '_> {
+impl NestWriter<'_, '_, '_> {
     /// The sink of a nest without loops.
     pub(super) fn sink_once(&mut self) {
+        if let Sink::Store { value, buffer, .. } = &self.plan.nest.sink {
+            let value = self.outer(*value);
+            if !self.w.set_register(*buffer, value) {
+                return;
+            }
+        }
         let address = self.base(self.sink_slot());
         match &self.plan.nest.sink {
             Sink::Store { value, .. } => {

@@ -29,6 +29,15 @@ impl Frame {
     }
 }
 
+/// Buffers of one element that never are in memory, or not in memory alone.
+#[derive(Default)]
+pub(super) struct Registers {
+    /// Which buffers, and whether others read them from memory.
+    pub(super) mirrored: FxHashMap<BufferId, bool>,
+    /// What they hold.
+    pub(super) values: FxHashMap<BufferId, Value>,
+}
+
 /// A function under construction. See the module.
 pub(super) struct Writer<'a> {
     /// Where instructions go.
@@ -41,6 +50,8 @@ pub(super) struct Writer<'a> {
     sizes: FxHashMap<Size, Value>,
     constants: FxHashMap<(Type, u64), Value>,
     functions: FxHashMap<String, FuncRef>,
+    /// Scalars that are in registers: what the buffers of those numbers hold, for now.
+    pub(super) registers: Registers,
     error: Option<CodegenError>,
 }
 
@@ -86,6 +97,7 @@ impl<'a> Writer<'a> {
             sizes: FxHashMap::default(),
             constants: FxHashMap::default(),
             functions: FxHashMap::default(),
+            registers: Registers::default(),
             error: None,
         };
         let mut writer = writer;
@@ -222,6 +234,27 @@ impl<'a> Writer<'a> {
     /// The address of a buffer.
     pub(super) fn buffer(&mut self, buffer: BufferId) -> Value {
         self.slot(self.frame.sizes.len() + buffer)
+    }
+
+    /// What a register holds; `None` for a buffer in memory.
+    pub(super) fn register(&mut self, buffer: BufferId, ty: Type) -> Option<Value> {
+        self.registers.mirrored.get(&buffer)?;
+        match self.registers.values.get(&buffer) {
+            Some(value) => Some(*value),
+            // Never written on the way to here, so what is read does not matter.
+            None => Some(self.constant(ty, 0)),
+        }
+    }
+
+    /// Changes what a register holds; says whether memory has to be written too.
+    pub(super) fn set_register(&mut self, buffer: BufferId, value: Value) -> bool {
+        match self.registers.mirrored.get(&buffer) {
+            Some(mirrored) => {
+                self.registers.values.insert(buffer, value);
+                *mirrored
+            }
+            None => true,
+        }
     }
 
     /// The value of a size, in the head block.

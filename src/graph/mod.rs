@@ -10,7 +10,7 @@ mod rewrite;
 mod size;
 mod verify;
 
-pub use node::{CheckKind, Constant, Graph, Input, Node, NodeId, Op, Type, Var, VarId};
+pub use node::{Binder, CheckKind, Constant, Graph, Input, LoopParts, Node, NodeId, Op, Type, Var, VarId};
 pub use parse::parse;
 pub use rewrite::{Copier, reachable};
 pub use size::{Size, SizeEnv, SizeVar, display_shape};

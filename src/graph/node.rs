@@ -27,6 +27,44 @@ pub struct Var {
     pub extent: Size,
 }
 
+/// The variables that a loop binds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Binder {
+    /// The number of the iteration, from 0.
+    pub counter: VarId,
+    /// What is carried.
+    pub states: Vec<VarId>,
+}
+
+/// The operands of a loop, by what they are.
+pub struct LoopParts<'a> {
+    /// The most iterations there are.
+    pub limit: NodeId,
+    /// Whether there is another one; seen from the beginning of it.
+    pub again: NodeId,
+    /// First values of the states.
+    pub first: &'a [NodeId],
+    /// Values of the states for the next iteration.
+    pub next: &'a [NodeId],
+    /// Checks of the body.
+    pub checks: &'a [NodeId],
+}
+
+impl Binder {
+    /// All variables.
+    pub fn vars(&self) -> impl Iterator<Item = VarId> + '_ {
+        std::iter::once(self.counter).chain(self.states.iter().copied())
+    }
+
+    /// The operands of the loop. `None` if there are too few.
+    pub fn parts<'a>(&self, inputs: &'a [NodeId]) -> Option<LoopParts<'a>> {
+        let [limit, again, rest @ ..] = inputs else { return None };
+        let (first, rest) = rest.split_at_checked(self.states.len())?;
+        let (next, checks) = rest.split_at_checked(self.states.len())?;
+        Some(LoopParts { limit: *limit, again: *again, first, next, checks })
+    }
+}
+
 /// A dtype and sizes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Type {
@@ -98,7 +136,8 @@ impl Constant {
 /// What a run-time check makes sure of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CheckKind {
-    /// Operands: an index and the extent of `axis`. The result is the index, counted from the front.
+    /// Operands: an index and the extent of `axis`, and perhaps whether it is meant at all (0 is the result if not).
+    /// The result is the index, counted from the front.
     Index {
         /// The axis, for the message.
         axis: usize,
@@ -180,6 +219,13 @@ pub enum Op {
         /// The axes that are indexed, ascending.
         axes: Vec<usize>,
     },
+    /// Operands: an array, new values, a truth value, then one index array per entry of `axes`. The array with the
+    /// values at the indexes (shaped as a `Gather` there would be), of equal indexes the last; where the truth value is
+    /// false, the array as it is.
+    Update {
+        /// The axes that are indexed, ascending.
+        axes: Vec<usize>,
+    },
     /// The transpose of `Gather`: operands are the index arrays, then the values; equal indexes add up.
     ScatterAdd {
         /// The axes of the result that are indexed, ascending.
@@ -187,6 +233,13 @@ pub enum Op {
     },
     /// A new leading axis: element `i` is the operand with the index variable at `i`.
     Build(VarId),
+    /// What a loop carries from one iteration to the next, as it is when an iteration begins.
+    State(VarId),
+    /// A loop. Operands: the most iterations there are; whether there is another one; the first value of each state;
+    /// its value for the next iteration; checks of the body. The result is the number of iterations.
+    Loop(Binder),
+    /// The state of that position behind the loop that is the operand.
+    Final(usize),
     /// A run-time check that passes its first operand on.
     Check(CheckKind),
     /// The gradient of the first operand, a scalar, by the second.
@@ -324,8 +377,9 @@ impl Graph {
         }
         let mut free: Vec<VarId> = key.1.iter().flat_map(|&input| self.node(input).free.iter().copied()).collect();
         match &key.0 {
-            Op::Var(var) => free.push(*var),
+            Op::Var(var) | Op::State(var) => free.push(*var),
             Op::Build(var) => free.retain(|other| other != var),
+            Op::Loop(binder) => free.retain(|other| !binder.vars().any(|var| var == *other)),
             _ => {}
         }
         free.sort_unstable();

@@ -6,7 +6,7 @@
 
 mod lexer;
 
-use super::{CheckKind, Constant, Graph, Input, NodeId, Op, Size, Type, VarId};
+use super::{Binder, CheckKind, Constant, Graph, Input, NodeId, Op, Size, Type, VarId};
 use crate::ops::{Labels, elementwise, reduction};
 use crate::runtime::array::DType;
 use lexer::{Kind, Token, tokens};
@@ -273,7 +273,14 @@ impl Parser {
             "contract" => self.contract()?,
             "gather" => Op::Gather { axes: self.list(Parser::integer)? },
             "scatter_add" => Op::ScatterAdd { axes: self.list(Parser::integer)? },
+            "update" => Op::Update { axes: self.list(Parser::integer)? },
             "build" => Op::Build(self.index_var()?),
+            "state" => Op::State(self.index_var()?),
+            "loop" => {
+                let counter = self.index_var()?;
+                Op::Loop(Binder { counter, states: self.list(Parser::index_var)? })
+            }
+            "final" => Op::Final(self.integer()?),
             "check" => Op::Check(self.check()?),
             "grad" => Op::Grad,
             "mark" => self.mark()?,

@@ -55,7 +55,14 @@ impl Names {
             Op::Contract { operands, result } => format!("contract \"{}\"", notation(operands, result)),
             Op::Gather { axes } => format!("gather {}", list(axes)),
             Op::ScatterAdd { axes } => format!("scatter_add {}", list(axes)),
+            Op::Update { axes } => format!("update {}", list(axes)),
             Op::Build(var) => format!("build {}", self.var(*var)),
+            Op::State(var) => format!("state {}", self.var(*var)),
+            Op::Loop(binder) => {
+                let states: Vec<&str> = binder.states.iter().map(|state| self.var(*state)).collect();
+                format!("loop {} {}", self.var(binder.counter), list(&states))
+            }
+            Op::Final(position) => format!("final {position}"),
             Op::Check(kind) => check_text(kind),
             Op::Grad => "grad".to_string(),
             Op::Mark(mark) => format!("mark {mark}"),
@@ -66,9 +73,10 @@ impl Names {
 
 /// The index variables that `order` mentions, each under a name of its own.
 fn var_names(graph: &Graph, order: &[NodeId]) -> Vec<(VarId, String)> {
-    let mentioned = order.iter().filter_map(|&id| match graph.node(id).op {
-        Op::Var(var) | Op::Build(var) => Some(var),
-        _ => None,
+    let mentioned = order.iter().flat_map(|&id| match &graph.node(id).op {
+        Op::Var(var) | Op::Build(var) | Op::State(var) => vec![*var],
+        Op::Loop(binder) => binder.vars().collect(),
+        _ => Vec::new(),
     });
     let mut vars: Vec<VarId> = mentioned.collect();
     vars.sort_unstable();

@@ -3,7 +3,7 @@
 //! In: a graph, roots, and what to do differently at some nodes. Out: a new graph with what the roots need.
 //! Always holds: a node is visited once, after its operands, without recursion.
 
-use super::{Constant, Graph, NodeId, Op, SizeVar, VarId};
+use super::{Binder, Constant, Graph, NodeId, Op, SizeVar, VarId};
 use crate::graph::{Size, Type};
 
 /// The nodes that the roots need, operands first.
@@ -90,6 +90,12 @@ impl<'a> Copier<'a> {
         match op {
             Op::Var(var) => Op::Var(self.var(target, *var)),
             Op::Build(var) => Op::Build(self.var(target, *var)),
+            Op::State(var) => Op::State(self.var(target, *var)),
+            Op::Loop(binder) => {
+                let counter = self.var(target, binder.counter);
+                let states = binder.states.iter().map(|state| self.var(target, *state)).collect();
+                Op::Loop(Binder { counter, states })
+            }
             Op::Mark(mark) => Op::Mark(mark + self.marks),
             Op::Size(size) => {
                 let size = size.substitute(&*self.sizes);

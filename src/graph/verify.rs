@@ -4,7 +4,7 @@
 //! Always holds: sizes are compared as polynomials, so what passes here fits at every size.
 
 use super::print::Names;
-use super::{CheckKind, Constant, Graph, Node, NodeId, Op, Size, Type, VarId, display_shape};
+use super::{Binder, CheckKind, Constant, Graph, Node, NodeId, Op, Size, Type, VarId, display_shape};
 use crate::ops::{Elementwise, Reduction, Signature};
 use crate::runtime::array::DType;
 
@@ -62,7 +62,11 @@ fn verify_node(graph: &Graph, node: &Node) -> Verdict {
         Op::Contract { operands: labels, result } => verify_contract(labels, result, operands, ty),
         Op::Gather { axes } => verify_gather(axes, operands, ty),
         Op::ScatterAdd { axes } => verify_scatter(axes, operands, ty),
+        Op::Update { axes } => verify_update(axes, operands, ty),
         Op::Build(var) => verify_build(graph, *var, operands, ty),
+        Op::State(_) => leaf(operands),
+        Op::Loop(binder) => verify_loop(graph, binder, &node.inputs, ty),
+        Op::Final(position) => verify_final(graph, *position, &node.inputs, ty),
         Op::Check(kind) => verify_check(kind, operands, ty),
         Op::Grad => verify_grad(operands, ty),
         Op::Mark(_) | Op::StopGradient => expect(ty, only(operands)?),
@@ -306,6 +310,39 @@ fn verify_scatter(axes: &[usize], operands: &[&Type], ty: &Type) -> Verdict {
     expect(values, &Type::array(ty.dtype, shape)).map_err(|message| format!("values: {message}"))
 }
 
+fn verify_update(axes: &[usize], operands: &[&Type], ty: &Type) -> Verdict {
+    let [array, values, guard, indexes @ ..] = operands else { return Err("expected four operands".to_string()) };
+    let mut shape = verify_indexes(axes, indexes, array)?.to_vec();
+    shape.extend(others(&array.shape, axes));
+    expect(values, &Type::array(array.dtype, shape)).map_err(|message| format!("values: {message}"))?;
+    expect(guard, &Type::scalar(DType::Bool)).map_err(|message| format!("guard: {message}"))?;
+    expect(ty, array)
+}
+
+fn verify_loop(graph: &Graph, binder: &Binder, inputs: &[NodeId], ty: &Type) -> Verdict {
+    let Some(parts) = binder.parts(inputs) else { return Err("too few operands".to_string()) };
+    require!(binder.vars().all(|var| (var.0 as usize) < graph.vars().len()), "a variable does not exist");
+    expect(graph.ty(parts.limit), &Type::scalar(DType::I64)).map_err(|message| format!("limit: {message}"))?;
+    expect(graph.ty(parts.again), &Type::scalar(DType::Bool)).map_err(|message| format!("condition: {message}"))?;
+    let own = |id: &NodeId| binder.vars().any(|var| graph.depends_on(*id, var));
+    require!(!own(&parts.limit) && !parts.first.iter().any(own), "the loop's variables are used before it begins");
+    for (state, (first, next)) in binder.states.iter().zip(parts.first.iter().zip(parts.next)) {
+        let name = &graph.var(*state).name;
+        expect(graph.ty(*next), graph.ty(*first)).map_err(|message| format!("next value of {name}: {message}"))?;
+    }
+    expect(ty, &Type::scalar(DType::I64))
+}
+
+fn verify_final(graph: &Graph, position: usize, inputs: &[NodeId], ty: &Type) -> Verdict {
+    let [of] = inputs else { return Err("expected one operand".to_string()) };
+    let Op::Loop(binder) = &graph.node(*of).op else { return Err("the operand is no loop".to_string()) };
+    let parts = binder.parts(&graph.node(*of).inputs);
+    match parts.and_then(|parts| parts.first.get(position).copied()) {
+        Some(first) => expect(ty, graph.ty(first)),
+        None => Err(format!("the loop has no state {position}")),
+    }
+}
+
 fn verify_build(graph: &Graph, var: VarId, operands: &[&Type], ty: &Type) -> Verdict {
     let body = only(operands)?;
     let Some(info) = graph.vars().get(var.0 as usize) else {
@@ -317,7 +354,11 @@ fn verify_build(graph: &Graph, var: VarId, operands: &[&Type], ty: &Type) -> Ver
 
 fn verify_check(kind: &CheckKind, operands: &[&Type], ty: &Type) -> Verdict {
     let value = match (kind, operands) {
-        (CheckKind::Index { .. }, [index, extent]) => {
+        (CheckKind::Index { .. }, [index, extent, rest @ ..]) if rest.len() < 2 => {
+            for guard in rest {
+                let shape = if guard.rank() == 0 { Vec::new() } else { index.shape.clone() };
+                expect(guard, &Type::array(DType::Bool, shape)).map_err(|message| format!("guard: {message}"))?;
+            }
             expect(extent, &Type::scalar(DType::I64)).map_err(|message| format!("extent: {message}"))?;
             index
         }

@@ -43,6 +43,7 @@ pub(super) fn evaluate(op: &Op, args: &[Rc<Tensor>], dtype: DType, shape: Vec<us
         (Op::Contract { operands, result }, _) => contract(args, operands, result, dtype, shape)?,
         (Op::Gather { axes }, [x, indexes @ ..]) => gather(x, axes, indexes, shape)?,
         (Op::ScatterAdd { axes }, [indexes @ .., values]) => scatter_add(values, axes, indexes, dtype, shape)?,
+        (Op::Update { axes }, [x, values, guard, indexes @ ..]) => update(x, values, guard, axes, indexes)?,
         (Op::Check(kind), [x, rest @ ..]) => check(kind, x, rest)?,
         (Op::Mark(_) | Op::StopGradient, [x]) => Tensor::clone(x),
         (Op::Grad, _) => return unsupported("a gradient that no pass has expanded"),
@@ -270,6 +271,10 @@ fn indexed(shape: &[usize], axes: &[usize], indexes: &[Rc<Tensor>]) -> Result<(V
 }
 
 fn gather(x: &Tensor, axes: &[usize], indexes: &[Rc<Tensor>], shape: Vec<usize>) -> Outcome {
+    if x.data.is_empty() {
+        // Only an index that is not meant leads here: what it reads does not matter.
+        return Tensor::zeros(x.dtype, shape);
+    }
     let (starts, others) = indexed(&x.shape, axes, indexes)?;
     let mut data = Vec::with_capacity(elements(&shape)?);
     for start in starts {
@@ -278,6 +283,18 @@ fn gather(x: &Tensor, axes: &[usize], indexes: &[Rc<Tensor>], shape: Vec<usize>)
         }
     }
     Ok(Tensor { dtype: x.dtype, shape, data })
+}
+
+/// The last of equal indexes wins.
+fn update(x: &Tensor, values: &Tensor, guard: &Tensor, axes: &[usize], indexes: &[Rc<Tensor>]) -> Outcome {
+    let mut result = x.clone();
+    if !guard.data.first().is_some_and(|guard| guard.truth()) {
+        return Ok(result);
+    }
+    let (starts, others) = indexed(&x.shape, axes, indexes)?;
+    let places = starts.iter().flat_map(|start| others.iter().map(move |offset| start + offset));
+    places.zip(&values.data).try_for_each(|(place, value)| result.set(place, *value))?;
+    Ok(result)
 }
 
 fn scatter_add(values: &Tensor, axes: &[usize], indexes: &[Rc<Tensor>], dtype: DType, shape: Vec<usize>) -> Outcome {
@@ -309,9 +326,18 @@ fn check_index(axis: usize, x: &Tensor, rest: &[Rc<Tensor>]) -> Outcome {
         return unsupported("an index without an extent");
     };
     let extent = extent.int();
+    let meant = |position: usize| match rest.get(1).map(|guard| guard.data.as_slice()) {
+        Some([guard]) => guard.truth(),
+        Some(guards) => guards.get(position).is_none_or(|guard| guard.truth()),
+        None => true,
+    };
     let mut data = Vec::with_capacity(x.data.len());
-    for value in &x.data {
+    for (position, value) in x.data.iter().enumerate() {
         let index = value.int();
+        if !meant(position) {
+            data.push(Value::Int(0));
+            continue;
+        }
         let wrapped = if index < 0 { index.saturating_add(extent) } else { index };
         if !(0..extent).contains(&wrapped) {
             return Err(FaultKind::Index { axis, index, extent });

@@ -8,7 +8,7 @@ mod tensor;
 #[cfg(test)]
 mod tests;
 
-use crate::graph::{Graph, NodeId, Op, Size, SizeEnv, VarId, verify};
+use crate::graph::{Binder, Graph, NodeId, Op, Size, SizeEnv, VarId, verify};
 use crate::ops::elementwise::Value;
 use crate::runtime::array::{Array, DType};
 use crate::syntax::span::Span;
@@ -88,6 +88,8 @@ pub fn evaluate(graph: &Graph, inputs: &[Array], sizes: &SizeEnv) -> Result<Vec<
         sizes,
         values: vec![None; graph.len()],
         bound: vec![None; graph.vars().len()],
+        states: vec![None; graph.vars().len()],
+        finals: FxHashMap::default(),
         regions: FxHashMap::default(),
     };
     for &check in &graph.checks {
@@ -124,6 +126,10 @@ struct Interpreter<'a> {
     /// What has been evaluated, for the present binding of the index variables.
     values: Vec<Option<Rc<Tensor>>>,
     bound: Vec<Option<i64>>,
+    /// What loops carry, for the present iteration.
+    states: Vec<Option<Rc<Tensor>>>,
+    /// What loops that have been run have left.
+    finals: FxHashMap<NodeId, Vec<Rc<Tensor>>>,
     regions: FxHashMap<NodeId, Rc<Region>>,
 }
 
@@ -159,8 +165,16 @@ impl Interpreter<'_> {
         match (&node.op, node.inputs.as_slice()) {
             (Op::Build(var), [body]) => match extent(&self.graph.var(*var).extent, self.sizes)? {
                 0 => Ok(Vec::new()),
-                _ => Ok(self.region(id, *var, *body)?.outside.clone()),
+                _ => Ok(self.region(id, &[*var], &[*body])?.outside.clone()),
             },
+            (Op::Loop(binder), inputs) => {
+                let vars: Vec<VarId> = binder.vars().collect();
+                let Some(parts) = binder.parts(inputs) else { return Ok(Vec::new()) };
+                let inner: Vec<NodeId> = [&[parts.again], parts.next, parts.checks].concat();
+                let mut before = [&[parts.limit], parts.first].concat();
+                before.extend(&self.region(id, &vars, &inner)?.outside);
+                Ok(before)
+            }
             _ => Ok(node.inputs.clone()),
         }
     }
@@ -172,6 +186,9 @@ impl Interpreter<'_> {
         if let (Op::Build(var), [body]) = (&node.op, node.inputs.as_slice()) {
             return self.build(id, *var, *body);
         }
+        if let Op::Loop(binder) = &node.op {
+            return self.run_loop(id, binder);
+        }
         let shape = self.shape(&node.ty.shape).map_err(|kind| self.fault(id, kind))?;
         let result = match &node.op {
             Op::Input(position) => self.input(*position, node.ty.dtype, shape),
@@ -179,6 +196,17 @@ impl Interpreter<'_> {
                 Some(value) => Ok(Tensor::scalar(DType::I64, Value::Int(value))),
                 None => Err(FaultKind::Unsupported("an index variable outside its builder".to_string())),
             },
+            Op::State(var) => match &self.states[var.0 as usize] {
+                Some(value) => Ok(Tensor::clone(value)),
+                None => Err(FaultKind::Unsupported("a state outside its loop".to_string())),
+            },
+            Op::Final(position) => {
+                let left = node.inputs.first().and_then(|of| self.finals.get(of));
+                match left.and_then(|left| left.get(*position)) {
+                    Some(value) => Ok(Tensor::clone(value)),
+                    None => Err(FaultKind::Unsupported("a loop without that state".to_string())),
+                }
+            }
             op => {
                 let args: Vec<Rc<Tensor>> =
                     node.inputs.iter().filter_map(|input| self.values[input.0 as usize].clone()).collect();
@@ -210,7 +238,7 @@ impl Interpreter<'_> {
         let shape = self.shape(&ty.shape).map_err(|kind| self.fault(id, kind))?;
         let mut result = Tensor { dtype: ty.dtype, shape, data: Vec::new() };
         let Some(&extent @ 1..) = result.shape.first() else { return Ok(result) };
-        let region = self.region(id, var, body).map_err(|kind| self.fault(id, kind))?;
+        let region = self.region(id, &[var], &[body]).map_err(|kind| self.fault(id, kind))?;
         // The same variable may be bound further out: what was evaluated for its value there is kept aside.
         let outer_value = self.bound[var.0 as usize];
         let outer: Vec<_> = region.inside.iter().map(|inner| self.values[inner.0 as usize].take()).collect();
@@ -229,21 +257,64 @@ impl Interpreter<'_> {
         Ok(result)
     }
 
-    /// The region of a builder, found once. Builders inside it that run over nothing are not entered:
+    /// A loop: its body as often as its limit and its condition say. The result is the number of iterations.
+    fn run_loop(&mut self, id: NodeId, binder: &Binder) -> Result<Tensor, Fault> {
+        let Some(parts) = binder.parts(&self.graph.node(id).inputs) else {
+            return Err(self.fault(id, FaultKind::Unsupported("a loop without operands".to_string())));
+        };
+        let vars: Vec<VarId> = binder.vars().collect();
+        let roots = [&[parts.again], parts.next, parts.checks].concat();
+        let region = self.region(id, &vars, &roots).map_err(|kind| self.fault(id, kind))?;
+        let limit = self.demand(parts.limit)?.data.first().map_or(0, |limit| limit.int());
+        let mut states = parts.first.iter().map(|first| self.demand(*first)).collect::<Result<Vec<_>, _>>()?;
+        let kept: Vec<_> = region.inside.iter().map(|inner| self.values[inner.0 as usize].take()).collect();
+        let outer: Vec<_> = binder.states.iter().map(|state| self.states[state.0 as usize].take()).collect();
+        let outer_count = self.bound[binder.counter.0 as usize];
+        let mut count = 0;
+        while count < limit {
+            for inner in &region.inside {
+                self.values[inner.0 as usize] = None;
+            }
+            self.bound[binder.counter.0 as usize] = Some(count);
+            for (state, value) in binder.states.iter().zip(&states) {
+                self.states[state.0 as usize] = Some(Rc::clone(value));
+            }
+            let again = stacker::maybe_grow(STACK_RESERVE, STACK_STEP, || self.demand(parts.again))?;
+            if !again.data.first().is_some_and(|again| again.truth()) {
+                break;
+            }
+            states = stacker::maybe_grow(STACK_RESERVE, STACK_STEP, || {
+                parts.checks.iter().try_for_each(|check| self.demand(*check).map(|_| ()))?;
+                parts.next.iter().map(|next| self.demand(*next)).collect::<Result<Vec<_>, _>>()
+            })?;
+            count += 1;
+        }
+        for (inner, value) in region.inside.iter().zip(kept) {
+            self.values[inner.0 as usize] = value;
+        }
+        for (state, value) in binder.states.iter().zip(outer) {
+            self.states[state.0 as usize] = value;
+        }
+        self.bound[binder.counter.0 as usize] = outer_count;
+        self.finals.insert(id, states);
+        Ok(Tensor::scalar(DType::I64, Value::Int(count)))
+    }
+
+    /// The region of a binder of `vars` around `roots`, found once. Builders inside it that run over nothing are not entered:
     /// what only they need is never reached.
-    fn region(&mut self, id: NodeId, var: VarId, body: NodeId) -> Result<Rc<Region>, FaultKind> {
+    fn region(&mut self, id: NodeId, vars: &[VarId], roots: &[NodeId]) -> Result<Rc<Region>, FaultKind> {
         if let Some(known) = self.regions.get(&id) {
             return Ok(Rc::clone(known));
         }
         let mut region = Region { inside: Vec::new(), outside: Vec::new() };
-        let mut binders = vec![var];
+        let mut binders = vars.to_vec();
         let mut seen = FxHashSet::default();
-        let mut pending = vec![body];
+        let mut pending = roots.to_vec();
         while let Some(next) = pending.pop() {
             if !seen.insert(next) {
                 continue;
             }
-            if !self.graph.depends_on(next, var) {
+            if !vars.iter().any(|var| self.graph.depends_on(next, *var)) {
                 region.outside.push(next);
                 continue;
             }
@@ -254,6 +325,9 @@ impl Interpreter<'_> {
                 if extent(&self.graph.var(inner).extent, self.sizes)? == 0 {
                     continue;
                 }
+            }
+            if let Op::Loop(inner) = &node.op {
+                binders.extend(inner.vars());
             }
             pending.extend(&node.inputs);
         }

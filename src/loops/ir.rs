@@ -69,6 +69,128 @@ pub enum Step {
     Nest(Nest),
     /// A matrix product.
     Product(Product),
+    /// A loop around steps.
+    Loop(Loop),
+    /// Steps under a condition.
+    If(If),
+}
+
+/// `for counter in 0..limit while again { body }`. What steps hand to later iterations is in buffers.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// The number of the iteration: an integer that the loop itself writes.
+    pub counter: BufferId,
+    /// The most iterations there are.
+    pub limit: Scalar,
+    /// What decides whether there is another iteration; computed before each one.
+    pub head: Vec<Step>,
+    /// Whether there is: a truth value that the head has computed. Always, if there is none.
+    pub again: Option<BufferId>,
+    /// The body.
+    pub body: Vec<Step>,
+}
+
+/// Steps under a condition.
+#[derive(Clone, Debug)]
+pub struct If {
+    /// A truth value.
+    pub condition: BufferId,
+    /// What is done if it holds.
+    pub then: Vec<Step>,
+}
+
+/// An integer: a size, or the only element of a buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar {
+    /// A size.
+    Size(Size),
+    /// What a buffer holds.
+    Buffer(BufferId),
+}
+
+impl Step {
+    /// The blocks of steps inside, in the order in which they run.
+    pub fn blocks(&self) -> Vec<&[Step]> {
+        match self {
+            Step::Nest(_) | Step::Product(_) => Vec::new(),
+            Step::Loop(inner) => vec![&inner.head, &inner.body],
+            Step::If(inner) => vec![&inner.then],
+        }
+    }
+
+    /// The same, to change.
+    pub fn blocks_mut(&mut self) -> Vec<&mut Vec<Step>> {
+        match self {
+            Step::Nest(_) | Step::Product(_) => Vec::new(),
+            Step::Loop(inner) => vec![&mut inner.head, &mut inner.body],
+            Step::If(inner) => vec![&mut inner.then],
+        }
+    }
+
+    /// The buffers that the step itself (not those inside it) reads, then those that it writes.
+    pub fn buffers(&self) -> (Vec<BufferId>, Vec<BufferId>) {
+        match self {
+            Step::Nest(nest) => {
+                let loads = nest.body.iter().filter_map(|inst| match inst {
+                    Inst::Load(buffer, _) => Some(*buffer),
+                    _ => None,
+                });
+                let mut reads: Vec<BufferId> = loads.collect();
+                if let Sink::Accumulate { buffer, .. } = &nest.sink {
+                    reads.push(*buffer);
+                }
+                (reads, vec![nest.sink.buffer()])
+            }
+            Step::Product(product) => (vec![product.a.buffer, product.b.buffer], vec![product.c.buffer]),
+            Step::Loop(inner) => {
+                let limit = match inner.limit {
+                    Scalar::Buffer(buffer) => Some(buffer),
+                    Scalar::Size(_) => None,
+                };
+                (limit.into_iter().chain(inner.again).collect(), vec![inner.counter])
+            }
+            Step::If(inner) => (vec![inner.condition], Vec::new()),
+        }
+    }
+
+    /// Calls `f` for every buffer that is named in the step or inside it.
+    pub fn rename(&mut self, f: &mut dyn FnMut(&mut BufferId)) {
+        match self {
+            Step::Nest(nest) => {
+                for inst in &mut nest.body {
+                    if let Inst::Load(buffer, _) = inst {
+                        f(buffer);
+                    }
+                }
+                match &mut nest.sink {
+                    Sink::Store { buffer, .. } | Sink::Reduce { buffer, .. } | Sink::Accumulate { buffer, .. } => {
+                        f(buffer);
+                    }
+                }
+            }
+            Step::Product(product) => {
+                [&mut product.a, &mut product.b, &mut product.c].into_iter().for_each(|m| f(&mut m.buffer));
+            }
+            Step::Loop(inner) => {
+                f(&mut inner.counter);
+                if let Scalar::Buffer(buffer) = &mut inner.limit {
+                    f(buffer);
+                }
+                inner.again.iter_mut().for_each(&mut *f);
+            }
+            Step::If(inner) => f(&mut inner.condition),
+        }
+        self.blocks_mut().into_iter().flatten().for_each(|step| step.rename(f));
+    }
+}
+
+impl Sink {
+    /// The buffer that is written.
+    pub fn buffer(&self) -> BufferId {
+        match self {
+            Sink::Store { buffer, .. } | Sink::Reduce { buffer, .. } | Sink::Accumulate { buffer, .. } => *buffer,
+        }
+    }
 }
 
 /// A perfect nest of loops with one body.

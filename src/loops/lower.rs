@@ -4,9 +4,10 @@
 //! Always holds: a step comes after the steps whose results it reads, and checks come in program order, before results.
 
 use super::ir::{Affine, Buffer, BufferId, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Sink, Step, Value};
+use super::regions::{self, Regions};
 use super::schedule::{self, is_relabelling};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{Constant, Graph, NodeId, Op, Size, reachable};
+use crate::graph::{Constant, Graph, NodeId, Op, Size, VarId, reachable};
 use crate::ops::Reduction;
 use crate::ops::reduction::SUM;
 use crate::runtime::array::DType;
@@ -14,17 +15,26 @@ use rustc_hash::FxHashMap;
 
 /// Lowers a graph.
 pub fn lower(graph: &Graph) -> Result<Kernel> {
-    let stored = schedule::stored(graph);
+    let renamed = regions::with_own_variables(graph);
+    let graph = renamed.as_ref().unwrap_or(graph);
+    let regions = Regions::new(graph);
     let mut lowering = Lowering {
         graph,
         kernel: Kernel::default(),
-        stored,
+        stored: schedule::stored(graph, &regions),
+        users: regions::users(graph),
+        regions,
+        steps: Vec::new(),
         buffers: FxHashMap::default(),
+        counters: FxHashMap::default(),
+        states: FxHashMap::default(),
         done: vec![false; graph.len()],
     };
     lowering.kernel.name.clone_from(&graph.name);
     lowering.kernel.sizes = size_variables(graph);
     lowering.run()?;
+    lowering.kernel.steps = lowering.steps;
+    super::reuse::reuse(&mut lowering.kernel);
     Ok(lowering.kernel)
 }
 
@@ -50,23 +60,33 @@ fn size_variables(graph: &Graph) -> Vec<crate::graph::SizeVar> {
     all
 }
 
-struct Lowering<'g> {
-    graph: &'g Graph,
-    kernel: Kernel,
-    stored: Vec<bool>,
-    buffers: FxHashMap<NodeId, BufferId>,
-    done: Vec<bool>,
+pub(super) struct Lowering<'g> {
+    pub(super) graph: &'g Graph,
+    pub(super) kernel: Kernel,
+    /// Which nodes are held in memory.
+    pub(super) stored: Vec<bool>,
+    /// Who reads each node.
+    pub(super) users: Vec<Vec<NodeId>>,
+    pub(super) regions: Regions,
+    /// The steps of the block that is being written.
+    pub(super) steps: Vec<Step>,
+    pub(super) buffers: FxHashMap<NodeId, BufferId>,
+    /// Where each loop counts.
+    pub(super) counters: FxHashMap<VarId, BufferId>,
+    /// Where each loop carries its states.
+    pub(super) states: FxHashMap<VarId, BufferId>,
+    pub(super) done: Vec<bool>,
 }
 
 /// The body of one nest while it grows.
 #[derive(Default)]
-struct Body {
-    insts: Vec<Inst>,
+pub(super) struct Body {
+    pub(super) insts: Vec<Inst>,
     memo: FxHashMap<(NodeId, Vec<Affine>), Value>,
 }
 
 impl Body {
-    fn push(&mut self, inst: Inst) -> Value {
+    pub(super) fn push(&mut self, inst: Inst) -> Value {
         if let Some(known) = self.insts.iter().position(|other| *other == inst) {
             return known;
         }
@@ -76,7 +96,7 @@ impl Body {
 }
 
 /// Row-major distances between elements of the axes of a shape.
-fn row_major(shape: &[Size]) -> Vec<Size> {
+pub(super) fn row_major(shape: &[Size]) -> Vec<Size> {
     let mut strides = vec![Size::one(); shape.len()];
     for axis in (0..shape.len().saturating_sub(1)).rev() {
         strides[axis] = strides[axis + 1].times(&shape[axis + 1]);
@@ -84,7 +104,7 @@ fn row_major(shape: &[Size]) -> Vec<Size> {
     strides
 }
 
-fn flatten(index: &[Affine], strides: &[Size]) -> Affine {
+pub(super) fn flatten(index: &[Affine], strides: &[Size]) -> Affine {
     index.iter().zip(strides).fold(Affine::default(), |sum, (part, stride)| sum.plus(&part.times(stride)))
 }
 
@@ -113,12 +133,7 @@ impl Lowering<'_> {
             }
         }
         for root in self.graph.roots() {
-            for id in reachable(self.graph, &[root]) {
-                if self.stored[id.0 as usize] && !self.done[id.0 as usize] {
-                    self.done[id.0 as usize] = true;
-                    self.emit(id)?;
-                }
-            }
+            self.require(root)?;
         }
         for (output, buffer) in copies {
             let mut body = Body::default();
@@ -129,14 +144,14 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn new_buffer(&mut self, id: NodeId, role: Role) -> BufferId {
+    pub(super) fn new_buffer(&mut self, id: NodeId, role: Role) -> BufferId {
         let ty = self.graph.ty(id);
         self.kernel.buffers.push(Buffer { dtype: ty.dtype, elements: ty.elements(), role });
         self.kernel.buffers.len() - 1
     }
 
     /// The buffer that a stored node is written to.
-    fn target(&mut self, id: NodeId) -> BufferId {
+    pub(super) fn target(&mut self, id: NodeId) -> BufferId {
         if let Some(&known) = self.buffers.get(&id) {
             return known;
         }
@@ -146,12 +161,12 @@ impl Lowering<'_> {
     }
 
     /// One loop per axis.
-    fn own_index(&self, id: NodeId) -> Vec<Affine> {
+    pub(super) fn own_index(&self, id: NodeId) -> Vec<Affine> {
         (0..self.graph.ty(id).rank()).map(Affine::of_loop).collect()
     }
 
     /// The steps that compute a stored node.
-    fn emit(&mut self, id: NodeId) -> Result<()> {
+    pub(super) fn emit(&mut self, id: NodeId) -> Result<()> {
         let node = self.graph.node(id).clone();
         match &node.op {
             Op::Reduce { kind, axes } => self.emit_reduce(id, kind, axes),
@@ -178,20 +193,26 @@ impl Lowering<'_> {
                 }
                 Ok(())
             }
-            Op::Build(_) | Op::Var(_) | Op::Grad => Err(Diagnostic::error(
-                codes::BUG,
-                node.span,
-                "this comprehension could not be turned into whole-array operations",
-            )),
-            _ => {
-                let mut body = Body::default();
-                let index = self.own_index(id);
-                let value = self.compute(&mut body, id, &index)?;
-                let buffer = self.target(id);
-                self.store_nest(id, body, value, buffer, &index);
-                Ok(())
-            }
+            Op::Update { axes } => self.emit_update(id, axes),
+            Op::Loop(binder) => self.emit_loop(id, binder),
+            Op::Build(var) => self.emit_builder(id, *var),
+            Op::Final(position) => self.emit_final(id, *position),
+            Op::Gather { .. } => self.emit_gather(id),
+            // Their buffers belong to the loop.
+            Op::Var(_) | Op::State(_) => Ok(()),
+            Op::Grad => Err(Diagnostic::error(codes::BUG, node.span, "a gradient was left over")),
+            _ => self.emit_elementwise(id),
         }
+    }
+
+    /// A node whose elements are computed each by itself.
+    pub(super) fn emit_elementwise(&mut self, id: NodeId) -> Result<()> {
+        let mut body = Body::default();
+        let index = self.own_index(id);
+        let value = self.compute(&mut body, id, &index)?;
+        let buffer = self.target(id);
+        self.store_nest(id, body, value, buffer, &index);
+        Ok(())
     }
 
     /// Writes `part` into the buffer of `id`, its element `index` to `at`.
@@ -205,7 +226,7 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn store_nest(&mut self, id: NodeId, body: Body, value: Value, buffer: BufferId, index: &[Affine]) {
+    pub(super) fn store_nest(&mut self, id: NodeId, body: Body, value: Value, buffer: BufferId, index: &[Affine]) {
         let shape = self.graph.shape(id).to_vec();
         let offset = flatten(index, &row_major(&shape));
         self.push_nest(Nest {
@@ -216,8 +237,8 @@ impl Lowering<'_> {
         });
     }
 
-    fn push_nest(&mut self, nest: Nest) {
-        self.kernel.steps.push(Step::Nest(nest));
+    pub(super) fn push_nest(&mut self, nest: Nest) {
+        self.steps.push(Step::Nest(nest));
     }
 
     fn emit_zeros(&mut self, id: NodeId) -> Result<()> {
@@ -330,7 +351,7 @@ impl Lowering<'_> {
         let k = self.graph.shape(node.inputs[0]).last().cloned().unwrap_or_else(Size::one);
         let at = usize::from(batched);
         let batch = if batched { own[0].clone() } else { Size::one() };
-        self.kernel.steps.push(Step::Product(Product {
+        self.steps.push(Step::Product(Product {
             dtype: node.ty.dtype,
             batch,
             m: own[at].clone(),
@@ -346,7 +367,7 @@ impl Lowering<'_> {
     /// A node as strided memory.
     fn view(&mut self, id: NodeId) -> Result<View> {
         if self.stored[id.0 as usize] {
-            let buffer = self.target(id);
+            let buffer = self.held(id)?;
             return Ok(View { buffer, offset: Size::from(0), strides: row_major(self.graph.shape(id)) });
         }
         let node = self.graph.node(id).clone();
@@ -373,9 +394,9 @@ impl Lowering<'_> {
     }
 
     /// The value of a node at an index: loaded if it is stored, else computed here.
-    fn value(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Value> {
+    pub(super) fn value(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Value> {
         if self.stored[id.0 as usize] {
-            let buffer = self.target(id);
+            let buffer = self.held(id)?;
             let offset = flatten(index, &row_major(self.graph.shape(id)));
             return Ok(body.push(Inst::Load(buffer, offset)));
         }
@@ -409,7 +430,8 @@ impl Lowering<'_> {
             Op::Check(kind) => {
                 let mut args = vec![self.value(body, node.inputs[0], index)?];
                 for &more in &node.inputs[1..] {
-                    args.push(self.value(body, more, &[])?);
+                    let at = if self.graph.ty(more).rank() == 0 { &[] } else { index };
+                    args.push(self.value(body, more, at)?);
                 }
                 self.kernel.faults.push(FaultSite { kind: kind.clone(), span: node.span });
                 body.push(Inst::Check { fault: self.kernel.faults.len() - 1, args })
@@ -491,7 +513,7 @@ impl Lowering<'_> {
     }
 
     /// An integer node at an index, as an affine expression.
-    fn affine(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Affine> {
+    pub(super) fn affine(&mut self, body: &mut Body, id: NodeId, index: &[Affine]) -> Result<Affine> {
         if let Some(affine) = self.integer(body, id, index)? {
             return Ok(affine);
         }

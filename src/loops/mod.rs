@@ -6,9 +6,14 @@
 mod ir;
 mod lower;
 mod print;
+mod regions;
+mod reuse;
 mod schedule;
+mod structured;
 mod verify;
 
-pub use ir::{Affine, Buffer, BufferId, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Sink, Step, Value};
+pub use ir::{
+    Affine, Buffer, BufferId, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Scalar, Sink, Step, Value,
+};
 pub use lower::lower;
 pub use verify::verify;

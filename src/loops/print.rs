@@ -3,7 +3,7 @@
 //! In: a kernel. Out: what `microtome emit --stage loops` shows.
 //! Always holds: every buffer, loop, instruction and step is shown, in the order in which it runs.
 
-use super::ir::{Affine, Inst, Kernel, Matrix, Nest, Role, Sink, Step};
+use super::ir::{Affine, Inst, Kernel, Matrix, Nest, Role, Scalar, Sink, Step};
 use crate::graph::{Constant, Size};
 use std::fmt::{self, Display, Formatter};
 
@@ -19,40 +19,61 @@ impl Display for Kernel {
             };
             writeln!(f, "  b{k}: {}[{}] {role}", buffer.dtype, buffer.elements)?;
         }
-        for step in &self.steps {
-            match step {
-                Step::Nest(nest) => write_nest(f, nest)?,
-                Step::Product(product) => {
-                    let matrix = |m: &Matrix| {
-                        let batch = if product.batch.is_one() { String::new() } else { format!("{}, ", m.batch) };
-                        format!("b{}[{}; {batch}{}, {}]", m.buffer, m.offset, m.row, m.column)
-                    };
-                    let batch = if product.batch.is_one() { String::new() } else { format!("{} of ", product.batch) };
-                    let size = format!("{batch}{} x {} x {}", product.m, product.k, product.n);
-                    let (a, b, c) = (matrix(&product.a), matrix(&product.b), matrix(&product.c));
-                    writeln!(f, "  product {} {size}: {c} = {a} @ {b}", product.dtype)?;
-                }
-            }
-        }
-        Ok(())
+        write_steps(f, &self.steps, 1)
     }
 }
 
-fn write_nest(f: &mut Formatter<'_>, nest: &Nest) -> fmt::Result {
+fn write_steps(f: &mut Formatter<'_>, steps: &[Step], depth: usize) -> fmt::Result {
+    let indent = "  ".repeat(depth);
+    for step in steps {
+        match step {
+            Step::Nest(nest) => write_nest(f, nest, &indent)?,
+            Step::Product(product) => {
+                let matrix = |m: &Matrix| {
+                    let batch = if product.batch.is_one() { String::new() } else { format!("{}, ", m.batch) };
+                    format!("b{}[{}; {batch}{}, {}]", m.buffer, m.offset, m.row, m.column)
+                };
+                let batch = if product.batch.is_one() { String::new() } else { format!("{} of ", product.batch) };
+                let size = format!("{batch}{} x {} x {}", product.m, product.k, product.n);
+                let (a, b, c) = (matrix(&product.a), matrix(&product.b), matrix(&product.c));
+                writeln!(f, "{indent}product {} {size}: {c} = {a} @ {b}", product.dtype)?;
+            }
+            Step::Loop(inner) => {
+                let limit = match &inner.limit {
+                    Scalar::Size(size) => size.to_string(),
+                    Scalar::Buffer(buffer) => format!("b{buffer}"),
+                };
+                writeln!(f, "{indent}loop b{} < {limit}", inner.counter)?;
+                write_steps(f, &inner.head, depth + 1)?;
+                if let Some(again) = inner.again {
+                    writeln!(f, "{indent}  while b{again}")?;
+                }
+                write_steps(f, &inner.body, depth + 1)?;
+            }
+            Step::If(inner) => {
+                writeln!(f, "{indent}if b{}", inner.condition)?;
+                write_steps(f, &inner.then, depth + 1)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_nest(f: &mut Formatter<'_>, nest: &Nest, indent: &str) -> fmt::Result {
     let loops: Vec<String> = nest.loops.iter().enumerate().map(|(k, extent)| format!("i{k} < {extent}")).collect();
     let parallel = if nest.parallel { " parallel" } else { "" };
-    writeln!(f, "  nest{parallel} for {}", if loops.is_empty() { "once".into() } else { loops.join(", ") })?;
+    writeln!(f, "{indent}nest{parallel} for {}", if loops.is_empty() { "once".into() } else { loops.join(", ") })?;
     for (k, inst) in nest.body.iter().enumerate() {
-        writeln!(f, "    v{k} = {}", show(inst))?;
+        writeln!(f, "{indent}  v{k} = {}", show(inst))?;
     }
     match &nest.sink {
-        Sink::Store { value, buffer, offset } => writeln!(f, "    b{buffer}[{}] = v{value}", affine(offset)),
+        Sink::Store { value, buffer, offset } => writeln!(f, "{indent}  b{buffer}[{}] = v{value}", affine(offset)),
         Sink::Reduce { kind, loops, value, position, buffer, offset } => {
             let at = position.map(|p| format!(" at v{p}")).unwrap_or_default();
-            writeln!(f, "    b{buffer}[{}] = {} over {loops} of v{value}{at}", affine(offset), kind.name)
+            writeln!(f, "{indent}  b{buffer}[{}] = {} over {loops} of v{value}{at}", affine(offset), kind.name)
         }
         Sink::Accumulate { kind, value, buffer, offset } => {
-            writeln!(f, "    b{buffer}[{}] {}= v{value}", affine(offset), kind.name)
+            writeln!(f, "{indent}  b{buffer}[{}] {}= v{value}", affine(offset), kind.name)
         }
     }
 }

@@ -3,8 +3,11 @@
 //! In: a graph after all passes. Out: the set of stored nodes.
 //! Always holds: an expensive value that several loops need, or one loop needs repeatedly, is stored.
 
-use crate::graph::{Graph, NodeId, Op, reachable};
+use super::regions::Regions;
+use crate::graph::{CheckKind, Graph, NodeId, Op, VarId, reachable};
 use crate::ops::Code;
+use crate::runtime::array::DType;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Beyond this cost a value that several loops need is stored instead of computed in each.
 const SHARED: u32 = 6;
@@ -19,13 +22,32 @@ const BODY: u32 = 160;
 const KERNEL: u32 = 24;
 
 /// Which nodes are stored; inputs count as stored.
-pub(super) fn stored(graph: &Graph) -> Vec<bool> {
+pub(super) fn stored(graph: &Graph, regions: &Regions) -> Vec<bool> {
     let order = reachable(graph, &graph.roots());
     let mut schedule = Schedule { graph, stored: vec![false; graph.len()], cost: vec![0; graph.len()] };
     schedule.force(&order);
+    if !regions.is_flat() {
+        schedule.separate(&order, regions);
+    }
+    schedule.keep_old(&order);
     schedule.weigh(&order);
     schedule.choose(&order);
     schedule.stored
+}
+
+/// The condition under which an index is meant, if it has one.
+pub(super) fn guard_of(graph: &Graph, index: NodeId) -> Option<NodeId> {
+    let mut at = index;
+    loop {
+        let node = graph.node(at);
+        match (&node.op, node.inputs.as_slice()) {
+            (Op::Check(CheckKind::Index { .. }), [_, _, guard]) if graph.ty(*guard).rank() == 0 => {
+                return Some(*guard);
+            }
+            (Op::Broadcast { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Reshape, [x]) => at = *x,
+            _ => return None,
+        }
+    }
 }
 
 struct Schedule<'g> {
@@ -71,7 +93,20 @@ impl Schedule<'_> {
                 | Op::Place { .. }
                 | Op::Concat { .. }
                 | Op::Check(_)
+                | Op::Var(_)
+                | Op::State(_)
+                | Op::Final(_)
                 | Op::Build(_) => self.store(id),
+                Op::Update { .. } => {
+                    self.store(id);
+                    self.store(node.inputs[2]);
+                }
+                Op::Loop(binder) => {
+                    self.store(id);
+                    if let Some(parts) = binder.parts(&node.inputs) {
+                        [&[parts.limit, parts.again], parts.next].concat().into_iter().for_each(|x| self.store(x));
+                    }
+                }
                 Op::Contract { .. } => {
                     self.store(id);
                     for &input in &node.inputs {
@@ -79,10 +114,117 @@ impl Schedule<'_> {
                     }
                 }
                 Op::Reshape if !is_relabelling(self.graph, id) => self.store(node.inputs[0]),
-                Op::Gather { .. } if !self.is_light(node.inputs[0]) => self.store(node.inputs[0]),
+                Op::Gather { .. } => {
+                    let guards: Vec<NodeId> =
+                        node.inputs[1..].iter().filter_map(|index| guard_of(self.graph, *index)).collect();
+                    if !guards.is_empty() {
+                        self.store(id);
+                        guards.into_iter().for_each(|guard| self.store(guard));
+                    }
+                    if !self.is_light(node.inputs[0]) {
+                        self.store(node.inputs[0]);
+                    }
+                }
                 _ => {}
             }
         }
+    }
+
+    /// What is computed outside of a loop and read inside is computed once; so is a scalar of a loop's body that
+    /// several read.
+    fn separate(&mut self, order: &[NodeId], regions: &Regions) {
+        let mut across = vec![false; self.graph.len()];
+        let mut reads = vec![0u32; self.graph.len()];
+        for &id in order.iter().rev() {
+            let moves = self.only_moves(id);
+            if across[id.0 as usize] && !moves {
+                self.store(id);
+            }
+            let node = self.graph.node(id);
+            if reads[id.0 as usize] > 1 && node.ty.rank() == 0 && regions.of(id) != 0 && !self.is_index(id) {
+                self.store(id);
+            }
+            let leaves = |id: NodeId| matches!(self.graph.node(id).op, Op::Const(_) | Op::Size(_) | Op::Iota);
+            let through = moves && !self.is_stored(id) && across[id.0 as usize];
+            for &input in node.inputs.iter().filter(|x| !leaves(**x)) {
+                reads[input.0 as usize] += 1;
+                across[input.0 as usize] |= through || regions.of(input) != regions.of(id);
+            }
+        }
+    }
+
+    fn only_moves(&self, id: NodeId) -> bool {
+        let op = &self.graph.node(id).op;
+        matches!(op, Op::Broadcast { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Reshape)
+    }
+
+    /// Whether a scalar is an integer that goes into addresses as it is.
+    fn is_index(&self, id: NodeId) -> bool {
+        let node = self.graph.node(id);
+        let linear = matches!(&node.op, Op::Map(op) if matches!(op.name, "add" | "subtract" | "multiply"));
+        linear && node.ty.dtype == DType::I64
+    }
+
+    /// Who reads an array that is changed in place does so before, and so has a place of its own for the result.
+    fn keep_old(&mut self, order: &[NodeId]) {
+        let changed = self.changed_in_place(order);
+        for &id in order {
+            let node = self.graph.node(id);
+            if node.inputs.iter().any(|input| changed.contains(input)) {
+                self.store(id);
+            }
+        }
+    }
+
+    /// Arrays that an update, or a loop with an update of its state, may write to.
+    fn changed_in_place(&self, order: &[NodeId]) -> FxHashSet<NodeId> {
+        // States that are one array: what they begin with, what they become, and what they are behind the loop.
+        let mut links: Vec<(NodeId, NodeId)> = Vec::new();
+        let mut changed: FxHashSet<NodeId> = FxHashSet::default();
+        let states: FxHashMap<VarId, NodeId> = order
+            .iter()
+            .filter_map(|&id| if let Op::State(var) = self.graph.node(id).op { Some((var, id)) } else { None })
+            .collect();
+        for &id in order {
+            let node = self.graph.node(id);
+            match &node.op {
+                Op::Update { .. } => {
+                    links.push((id, node.inputs[0]));
+                    changed.extend([id, node.inputs[0]]);
+                }
+                Op::Loop(binder) => {
+                    let Some(parts) = binder.parts(&node.inputs) else { continue };
+                    for (state, (first, next)) in binder.states.iter().zip(parts.first.iter().zip(parts.next)) {
+                        if let Some(&state) = states.get(state) {
+                            links.extend([(state, *first), (state, *next)]);
+                        }
+                    }
+                }
+                Op::Final(position) => {
+                    let of = node.inputs[0];
+                    if let Op::Loop(binder) = &self.graph.node(of).op
+                        && let Some(state) = binder.states.get(*position).and_then(|state| states.get(state))
+                    {
+                        links.push((id, *state));
+                    }
+                }
+                _ => {}
+            }
+        }
+        loop {
+            let before = changed.len();
+            for (a, b) in &links {
+                if changed.contains(a) || changed.contains(b) {
+                    changed.extend([*a, *b]);
+                }
+            }
+            if changed.len() == before {
+                break;
+            }
+        }
+        let own = |id: &NodeId| self.graph.ty(*id).rank() > 0 && !matches!(self.graph.node(*id).op, Op::Input(_));
+        changed.retain(own);
+        changed
     }
 
     /// Makes sure that a node is a strided view of something stored.

@@ -7,14 +7,23 @@ use super::ir::{Affine, Inst, Kernel, Nest, Role, Sink, Step};
 
 /// Checks a kernel's structure.
 pub fn verify(kernel: &Kernel) -> Result<(), String> {
-    for (k, step) in kernel.steps.iter().enumerate() {
-        let result = match step {
+    verify_steps(kernel, &kernel.steps).map_err(|text| format!("{}: {text}\n{kernel}", kernel.name))
+}
+
+fn verify_steps(kernel: &Kernel, steps: &[Step]) -> Result<(), String> {
+    for (k, step) in steps.iter().enumerate() {
+        let own = match step {
             Step::Nest(nest) => verify_nest(kernel, nest),
-            Step::Product(product) => {
-                [&product.a, &product.b, &product.c].iter().try_for_each(|matrix| buffer(kernel, matrix.buffer, false))
+            _ => {
+                let (reads, writes) = step.buffers();
+                reads
+                    .iter()
+                    .try_for_each(|id| buffer(kernel, *id, false))
+                    .and_then(|()| writes.iter().try_for_each(|id| buffer(kernel, *id, true)))
             }
         };
-        result.map_err(|text| format!("step {k} of {}: {text}\n{kernel}", kernel.name))?;
+        let inner = own.and_then(|()| step.blocks().into_iter().try_for_each(|block| verify_steps(kernel, block)));
+        inner.map_err(|text| format!("step {k}: {text}"))?;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ impl Graph {
             let node = self.node(id).clone();
             let inputs: Vec<NodeId> = node.inputs.iter().map(|x| map.get(x).copied().unwrap_or(*x)).collect();
             let replaced = match node.op {
-                Op::Var(_) => by,
+                Op::Var(_) | Op::State(_) => by,
                 Op::Build(inner) if captured.contains(&inner) => {
                     // `by` mentions the variable that is bound here: give the binder another one.
                     let info = self.var(inner).clone();
@@ -75,6 +75,11 @@ impl Graph {
                     let renamed = self.substitute(node.inputs[0], inner, value);
                     let renamed = self.substitute(renamed, var, by);
                     self.build(fresh, renamed)
+                }
+                Op::Loop(binder) if captured.iter().any(|var| binder.vars().any(|own| own == *var)) => {
+                    let (binder, inputs) = self.renamed_loop(&binder, &node.inputs);
+                    let inputs = inputs.into_iter().map(|x| self.substitute(x, var, by)).collect();
+                    self.add_loop(binder, inputs)
                 }
                 Op::Map(op) => self.map(op, &inputs),
                 op => self.add(op, inputs, node.ty),
@@ -145,6 +150,23 @@ pub(super) fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotang
     }
 }
 
+/// The cotangents of an update: what was overwritten had no influence.
+pub(super) fn update_vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotangent>> {
+    let node = g.node(id).clone();
+    let ([_, values, guard, indexes @ ..], Op::Update { axes }) = (node.inputs.as_slice(), &node.op) else {
+        return Vec::new();
+    };
+    let zeros = g.full_like(*values, 0.0);
+    let kept = g.update(ct.node, zeros, *guard, axes, indexes);
+    let taken = g.gather(ct.node, axes, indexes);
+    let shape = g.shape(taken).to_vec();
+    let meant = g.broadcast(*guard, &[], &shape);
+    let taken = g.map(&super::elementwise::WHERE, &[meant, taken, zeros]);
+    let mut all = vec![Some(Cotangent { node: kept, masked: true }), Some(Cotangent { node: taken, masked: true })];
+    all.extend(node.inputs.iter().skip(2).map(|_| None));
+    all
+}
+
 /// The result at `index` of `axis`. `None` when that needs the whole axis of an operand.
 pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut IndexRule<'_>) -> Option<NodeId> {
     let node = g.node(id).clone();
@@ -161,6 +183,9 @@ pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule:
         Op::Check(kind) => {
             let mut inputs = node.inputs.clone();
             inputs[0] = rule(g, inputs[0], axis, index);
+            if let Some(guard) = inputs.get_mut(2).filter(|guard| g.ty(**guard).rank() > 0) {
+                *guard = rule(g, *guard, axis, index);
+            }
             let ty = g.ty(inputs[0]).clone();
             Some(g.add(Op::Check(kind.clone()), inputs, ty))
         }
@@ -211,6 +236,17 @@ pub(super) fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -
             let mut inputs = vec![operands[0].repeated(g, n)];
             if let CheckKind::Index { .. } = kind {
                 inputs.push(node.inputs[1]);
+            }
+            if let (Some(guard), Some(&own)) = (operands.get(2), node.inputs.get(2)) {
+                let shape = g.shape(inputs[0]).to_vec();
+                let inner: Vec<usize> = (1..shape.len()).collect();
+                inputs.push(match guard {
+                    // A guard of the example, over an index of several axes.
+                    Batched::Stacked(id) if g.ty(own).rank() == 0 => g.broadcast(*id, &[0], &shape),
+                    Batched::Stacked(id) => *id,
+                    Batched::Shared(id) if g.ty(own).rank() == 0 => *id,
+                    Batched::Shared(id) => g.broadcast(*id, &inner, &shape),
+                });
             }
             let ty = g.ty(inputs[0]).clone();
             Some(g.add(Op::Check(kind.clone()), inputs, ty))

@@ -7,7 +7,9 @@ mod build;
 mod contraction;
 pub mod elementwise;
 mod emit;
+
 pub(crate) mod indexing;
+pub(crate) mod looping;
 mod movement;
 pub mod reduction;
 pub mod rules;

@@ -73,6 +73,8 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
         Op::Reduce { .. } => reduction::vjp(g, id, ct),
         Op::Contract { .. } => contraction::vjp(g, id, ct),
         Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Build(_) => indexing::vjp(g, id, ct),
+        Op::Update { .. } => indexing::update_vjp(g, id, ct),
+        Op::Loop(_) | Op::Final(_) => return Err(NoDerivative("a loop has no derivative in this version".into())),
         Op::Broadcast { .. }
         | Op::Transpose { .. }
         | Op::Reshape
@@ -83,6 +85,7 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
         | Op::Const(_)
         | Op::Size(_)
         | Op::Var(_)
+        | Op::State(_)
         | Op::Iota
         | Op::Check(_)
         | Op::Grad
@@ -145,7 +148,8 @@ pub fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut I
         | Op::Slice { .. }
         | Op::Place { .. }
         | Op::Concat { .. } => movement::index(g, id, axis, index, rule),
-        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::Grad | Op::Mark(_) => None,
+        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Grad | Op::Mark(_) => None,
+        Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,
     }
 }
 
@@ -176,6 +180,7 @@ pub fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -> Optio
         | Op::Place { .. }
         | Op::Concat { .. } => Some(movement::batch(g, id, n, operands)),
         Op::StopGradient | Op::Mark(_) => Some(operands[0].repeated(g, n)),
-        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::Iota | Op::Grad => None,
+        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Iota | Op::Grad => None,
+        Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,
     }
 }

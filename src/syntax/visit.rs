@@ -3,7 +3,7 @@
 //! In: a statement. Out: each expression in it, outer ones first.
 //! Always holds: every expression is visited once, and nesting is bounded by the parser.
 
-use super::ast::{Block, Expr, ExprKind, Generator, IndexItem, Iterable, Statement, StatementKind};
+use super::ast::{Block, Expr, ExprKind, Generator, IndexItem, Iterable, Pattern, Statement, StatementKind};
 
 /// Calls `f` with every expression in the block.
 pub fn block_expressions<'a>(block: &'a Block, f: &mut dyn FnMut(&'a Expr)) {
@@ -83,5 +83,19 @@ pub fn expressions<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
             generator_expressions(e, generators, f);
         }
         ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_) | ExprKind::Name(_) => {}
+    }
+}
+
+/// Calls `f` with the blocks directly in a statement, and the pattern that each binds.
+pub fn statement_blocks<'a>(statement: &'a Statement, f: &mut dyn FnMut(Option<&'a Pattern>, &'a Block)) {
+    match &statement.kind {
+        StatementKind::For(pattern, _, block) => f(Some(pattern), block),
+        StatementKind::While(_, block) => f(None, block),
+        _ => statement_expressions(statement, &mut |expr| {
+            if let ExprKind::If(_, then, otherwise) = &expr.kind {
+                f(None, then);
+                otherwise.iter().for_each(|block| f(None, block));
+            }
+        }),
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Memory;
 use crate::graph::{CheckKind, SizeEnv};
-use crate::loops::{Affine, Inst, Kernel, Matrix, Nest, Product, Sink, Step};
+use crate::loops::{Affine, Inst, Kernel, Matrix, Nest, Product, Scalar, Sink, Step};
 use crate::ops::Reduction;
 use crate::ops::elementwise::Value as Element;
 use crate::runtime::array::DType;
@@ -17,12 +17,7 @@ pub(super) fn run(kernel: &Kernel, inputs: &[Memory], sizes: &[i64]) -> Result<M
     for (memory, buffer) in machine.memory.iter_mut().zip(&kernel.buffers) {
         memory.iter_mut().for_each(|element| *element = element.cast(buffer.dtype));
     }
-    for step in &kernel.steps {
-        match step {
-            Step::Nest(nest) => machine.nest(nest)?,
-            Step::Product(product) => machine.product(product),
-        }
-    }
+    machine.steps(&kernel.steps)?;
     Ok(machine.memory.pop().unwrap())
 }
 
@@ -33,6 +28,32 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
+    fn steps(&mut self, steps: &[Step]) -> Result<(), Fault> {
+        for step in steps {
+            match step {
+                Step::Nest(nest) => self.nest(nest)?,
+                Step::Product(product) => self.product(product),
+                Step::If(inner) if self.memory[inner.condition][0].truth() => self.steps(&inner.then)?,
+                Step::If(_) => {}
+                Step::Loop(inner) => {
+                    let limit = match &inner.limit {
+                        Scalar::Size(size) => size.eval(&self.env).unwrap(),
+                        Scalar::Buffer(buffer) => self.memory[*buffer][0].int(),
+                    };
+                    for count in 0..limit {
+                        self.memory[inner.counter][0] = Element::Int(count);
+                        self.steps(&inner.head)?;
+                        if inner.again.is_some_and(|again| !self.memory[again][0].truth()) {
+                            break;
+                        }
+                        self.steps(&inner.body)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn affine(&self, affine: &Affine, counters: &[i64], values: &[Element]) -> i64 {
         let mut sum = affine.constant.eval(&self.env).unwrap();
         for (index, factor) in &affine.loops {
