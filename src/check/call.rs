@@ -4,12 +4,13 @@
 //! Always holds: a surplus, missing or misnamed argument is reported with the form that would be right.
 
 use super::operators::Operand;
-use super::{Checker, Value, builtins};
+use super::{Checker, Lambda, Value, builtins};
 use crate::diagnostic::{Diagnostic, Result, codes, nearest};
 use crate::graph::Size;
 use crate::ops::elementwise;
 use crate::syntax::ast::{Argument, Expr, ExprKind, Generator};
 use crate::syntax::span::Span;
+use std::rc::Rc;
 
 /// A call of a builtin.
 #[derive(Clone, Copy)]
@@ -107,6 +108,7 @@ impl Checker<'_> {
             ExprKind::Name(name) => name.clone(),
             _ => match self.expression(callee)? {
                 Value::Function(name) => name,
+                Value::Lambda(lambda) => return self.call_lambda(&lambda, args, span),
                 other => {
                     return Err(Diagnostic::error(codes::TYPE, callee.span, "only functions are called")
                         .at(format!("this is {}", other.describe(&self.graph))));
@@ -118,6 +120,10 @@ impl Checker<'_> {
                 Value::Function(target) => {
                     let target = target.clone();
                     self.call_named(&target, callee, args, span)
+                }
+                Value::Lambda(lambda) => {
+                    let lambda = Rc::clone(lambda);
+                    self.call_lambda(&lambda, args, span)
                 }
                 Value::Array { .. } => {
                     Err(Diagnostic::error(codes::FOREIGN_HABIT, span, format!("`{name}` is an array, not a function"))
@@ -153,6 +159,59 @@ impl Checker<'_> {
                 self.elementwise(op, &operands, span)
             }
             None => Err(self.unknown_name(name, callee.span)),
+        }
+    }
+
+    fn call_lambda(&mut self, lambda: &Lambda, args: &[Argument], span: Span) -> Result<Value> {
+        if let Some(name) = args.iter().find_map(|arg| arg.name.as_ref()) {
+            return Err(Diagnostic::error(codes::ARGUMENTS, name.span, "a lambda's arguments have no names"));
+        }
+        let values = args.iter().map(|arg| self.expression(&arg.value)).collect::<Result<Vec<_>>>()?;
+        self.apply_lambda(lambda, values, span)
+    }
+
+    fn apply_lambda(&mut self, lambda: &Lambda, values: Vec<Value>, span: Span) -> Result<Value> {
+        if lambda.patterns.len() != values.len() {
+            let (wanted, given) = (lambda.patterns.len(), values.len());
+            let text =
+                format!("this function takes {wanted} argument{}, {given} given", if wanted == 1 { "" } else { "s" });
+            return Err(Diagnostic::error(codes::ARGUMENTS, span, text).label(lambda.body.span, "it is written here"));
+        }
+        let outer = std::mem::replace(&mut self.scope, lambda.scope.clone());
+        let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
+        self.scope.enter();
+        let bound = lambda
+            .patterns
+            .iter()
+            .zip(values)
+            .try_for_each(|(pattern, value)| self.bind_pattern(pattern, value, false));
+        let value = bound.and_then(|()| self.expression(&lambda.body));
+        self.flow.barrier = barrier;
+        self.scope = outer;
+        value
+    }
+
+    /// A function's value for given arguments, whether it has a name or not.
+    pub(super) fn apply_function(&mut self, function: &Value, values: Vec<Value>, span: Span) -> Result<Value> {
+        match function {
+            Value::Lambda(lambda) => self.apply_lambda(lambda, values, span),
+            Value::Function(name) => {
+                // Names that no program can write.
+                self.scope.enter();
+                let mut args = Vec::new();
+                for (position, value) in values.into_iter().enumerate() {
+                    let hidden = format!("#{position}");
+                    self.scope.bind(&hidden, value, span, false);
+                    args.push(Argument { name: None, value: Expr { kind: ExprKind::Name(hidden), span, depth: 1 } });
+                }
+                let callee = Expr { kind: ExprKind::Name(name.clone()), span, depth: 1 };
+                let value = self.call_named(name, &callee, &args, span);
+                self.scope.leave();
+                value
+            }
+            other => Err(Diagnostic::error(codes::TYPE, span, "a function is needed here")
+                .at(format!("this is {}", other.describe(&self.graph)))
+                .help("write a lambda, t -> e, or the name of a function")),
         }
     }
 

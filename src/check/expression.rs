@@ -3,12 +3,13 @@
 //! In: an expression of the syntax tree. Out: its value, with the nodes that compute it.
 //! Always holds: evaluation order in the source is the order in which run-time checks are remembered.
 
-use super::{Checker, Value};
+use super::{Checker, Lambda, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{Constant, NodeId, Size};
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, ExprKind};
 use crate::syntax::span::Span;
+use std::rc::Rc;
 
 /// Stack for one level of nesting; deep programs get more on the way.
 const STACK: (usize, usize) = (256 * 1024, 8 * 1024 * 1024);
@@ -47,9 +48,11 @@ impl Checker<'_> {
                 Err(Diagnostic::error(codes::ARGUMENTS, span, "a generator stands only in a reduction")
                     .help("write sum(e for i in 0:n), or [e for i in 0:n] for an array"))
             }
-            ExprKind::Lambda(..) => {
-                Err(not_available(span, "a function value").help("define a function with fn and call it by name"))
-            }
+            ExprKind::Lambda(patterns, body) => Ok(Value::Lambda(Rc::new(Lambda {
+                patterns: patterns.clone(),
+                body: Expr::clone(body),
+                scope: self.scope.clone(),
+            }))),
         }
     }
 

@@ -24,7 +24,7 @@ pub use builtins::documentation;
 pub use function::{Checked, Functions, Parameter};
 pub use scope::Scope;
 pub use types::{Declared, declared, size_names};
-pub use value::{Shape, Value};
+pub use value::{Lambda, Shape, Value};
 
 use crate::diagnostic::{Diagnostic, Result};
 use crate::graph::{Graph, NodeId};

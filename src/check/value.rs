@@ -3,7 +3,10 @@
 //! In: graph nodes and what is known only when compiling. Out: [`Value`].
 //! Always holds: only arrays reach the graph; strings, functions and records are resolved here.
 
+use super::scope::Scope;
 use crate::graph::{Graph, NodeId};
+use crate::syntax::ast::{Expr, Pattern};
+use std::rc::Rc;
 
 /// A value of the language.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,10 +26,30 @@ pub enum Value {
     Text(String),
     /// A function, by name.
     Function(String),
+    /// A function without a name.
+    Lambda(Rc<Lambda>),
     /// `newaxis`.
     NewAxis,
     /// No value: of a block without a last expression.
     Nothing,
+}
+
+/// `(a, b) -> e`, with the names that were in scope where it was written.
+#[derive(Debug)]
+pub struct Lambda {
+    /// What its arguments are bound to.
+    pub patterns: Vec<Pattern>,
+    /// Its value.
+    pub body: Expr,
+    /// Names in scope.
+    pub scope: Scope,
+}
+
+impl PartialEq for Lambda {
+    /// Two lambdas are the same only if they are one.
+    fn eq(&self, other: &Lambda) -> bool {
+        std::ptr::eq(self, other)
+    }
 }
 
 /// How a result is put together from a graph's outputs.
@@ -93,6 +116,7 @@ impl Value {
             }
             Value::Text(_) => "a string".into(),
             Value::Function(name) => format!("the function `{name}`"),
+            Value::Lambda(_) => "a function".into(),
             Value::NewAxis => "newaxis".into(),
             Value::Nothing => "no value".into(),
         }
