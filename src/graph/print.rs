@@ -55,6 +55,7 @@ impl Names {
             Op::Contract { operands, result } => format!("contract \"{}\"", notation(operands, result)),
             Op::Gather { axes } => format!("gather {}", list(axes)),
             Op::ScatterAdd { axes } => format!("scatter_add {}", list(axes)),
+            Op::Routine(routine) => format!("routine {}", routine.name),
             Op::Build(var) => format!("build {}", self.var(*var)),
             Op::Check(kind) => check_text(kind),
             Op::Grad => "grad".to_string(),

@@ -5,7 +5,7 @@
 
 use super::print::Names;
 use super::{CheckKind, Constant, Graph, Node, NodeId, Op, Size, Type, VarId, display_shape};
-use crate::ops::{Elementwise, Reduction, Signature};
+use crate::ops::{Elementwise, Reduction, Routine, Signature};
 use crate::runtime::array::DType;
 
 /// What is wrong with a node, without its name.
@@ -62,6 +62,7 @@ fn verify_node(graph: &Graph, node: &Node) -> Verdict {
         Op::Contract { operands: labels, result } => verify_contract(labels, result, operands, ty),
         Op::Gather { axes } => verify_gather(axes, operands, ty),
         Op::ScatterAdd { axes } => verify_scatter(axes, operands, ty),
+        Op::Routine(routine) => verify_routine(routine, operands, ty),
         Op::Build(var) => verify_build(graph, *var, operands, ty),
         Op::Check(kind) => verify_check(kind, operands, ty),
         Op::Grad => verify_grad(operands, ty),
@@ -304,6 +305,12 @@ fn verify_scatter(axes: &[usize], operands: &[&Type], ty: &Type) -> Verdict {
     shape.extend(others(&ty.shape, axes));
     expect_number(ty.dtype)?;
     expect(values, &Type::array(ty.dtype, shape)).map_err(|message| format!("values: {message}"))
+}
+
+fn verify_routine(routine: &Routine, operands: &[&Type], ty: &Type) -> Verdict {
+    let operands: Vec<Type> = operands.iter().map(|&operand| operand.clone()).collect();
+    let (expected, _) = routine.result(&operands)?;
+    expect(ty, &expected)
 }
 
 fn verify_build(graph: &Graph, var: VarId, operands: &[&Type], ty: &Type) -> Verdict {

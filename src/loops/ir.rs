@@ -5,7 +5,7 @@
 //! that fails first.
 
 use crate::graph::{CheckKind, Constant, Size, SizeVar};
-use crate::ops::{Elementwise, Reduction};
+use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
 
@@ -69,6 +69,8 @@ pub enum Step {
     Nest(Nest),
     /// A matrix product.
     Product(Product),
+    /// A library call over rows.
+    Routine(Call),
 }
 
 /// A perfect nest of loops with one body.
@@ -177,6 +179,32 @@ pub struct Product {
     pub b: Matrix,
     /// The result; overwritten.
     pub c: Matrix,
+}
+
+/// A routine, run for each row of its operands. Rows lie one behind the other, in C order.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Which.
+    pub routine: &'static Routine,
+    /// How many rows there are.
+    pub rows: Size,
+    /// Scalar operations per row, about.
+    pub work: Size,
+    /// Where each operand's rows lie.
+    pub operands: Vec<Rows>,
+    /// Where the result's rows lie; overwritten.
+    pub result: Rows,
+}
+
+/// Rows in memory, from the beginning of a buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    /// The memory.
+    pub buffer: BufferId,
+    /// The sizes of a row.
+    pub core: Vec<Size>,
+    /// Whether there is one row for all.
+    pub shared: bool,
 }
 
 /// Where a matrix lies. Distances are in elements.

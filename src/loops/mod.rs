@@ -9,6 +9,8 @@ mod print;
 mod schedule;
 mod verify;
 
-pub use ir::{Affine, Buffer, BufferId, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Sink, Step, Value};
+pub use ir::{
+    Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Rows, Sink, Step, Value,
+};
 pub use lower::lower;
 pub use verify::verify;

@@ -3,7 +3,7 @@
 //! In: a kernel. Out: what `microtome emit --stage loops` shows.
 //! Always holds: every buffer, loop, instruction and step is shown, in the order in which it runs.
 
-use super::ir::{Affine, Inst, Kernel, Matrix, Nest, Role, Sink, Step};
+use super::ir::{Affine, Inst, Kernel, Matrix, Nest, Role, Rows, Sink, Step};
 use crate::graph::{Constant, Size};
 use std::fmt::{self, Display, Formatter};
 
@@ -31,6 +31,15 @@ impl Display for Kernel {
                     let size = format!("{batch}{} x {} x {}", product.m, product.k, product.n);
                     let (a, b, c) = (matrix(&product.a), matrix(&product.b), matrix(&product.c));
                     writeln!(f, "  product {} {size}: {c} = {a} @ {b}", product.dtype)?;
+                }
+                Step::Routine(call) => {
+                    let rows = |rows: &Rows| {
+                        let each = if rows.shared { "" } else { " each" };
+                        format!("b{}[{}]{each}", rows.buffer, crate::graph::display_shape(&rows.core))
+                    };
+                    let operands: Vec<String> = call.operands.iter().map(rows).collect();
+                    let (name, result) = (call.routine.name, rows(&call.result));
+                    writeln!(f, "  routine {name} {} rows: {result} = {name} {}", call.rows, operands.join(", "))?;
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! In: a kernel. Out: nothing, or what is wrong with it.
 //! Always holds: what passes has every value defined before its use and every position in range.
 
-use super::ir::{Affine, Inst, Kernel, Nest, Role, Sink, Step};
+use super::ir::{Affine, Call, Inst, Kernel, Nest, Role, Sink, Step};
 
 /// Checks a kernel's structure.
 pub fn verify(kernel: &Kernel) -> Result<(), String> {
@@ -13,6 +13,7 @@ pub fn verify(kernel: &Kernel) -> Result<(), String> {
             Step::Product(product) => {
                 [&product.a, &product.b, &product.c].iter().try_for_each(|matrix| buffer(kernel, matrix.buffer, false))
             }
+            Step::Routine(call) => verify_call(kernel, call),
         };
         result.map_err(|text| format!("step {k} of {}: {text}\n{kernel}", kernel.name))?;
     }
@@ -27,6 +28,14 @@ fn buffer(kernel: &Kernel, id: usize, written: bool) -> Result<(), String> {
         }
         Some(_) => Ok(()),
     }
+}
+
+fn verify_call(kernel: &Kernel, call: &Call) -> Result<(), String> {
+    if call.operands.len() != call.routine.cores.len() {
+        return Err(format!("`{}` has {} operands", call.routine.name, call.operands.len()));
+    }
+    call.operands.iter().try_for_each(|operand| buffer(kernel, operand.buffer, false))?;
+    buffer(kernel, call.result.buffer, true)
 }
 
 fn verify_nest(kernel: &Kernel, nest: &Nest) -> Result<(), String> {

@@ -89,6 +89,7 @@ fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
         };
         match step {
             Step::Product(product) => [&product.a, &product.b, &product.c].iter().for_each(|m| touch(m.buffer)),
+            Step::Routine(call) => call.operands.iter().chain([&call.result]).for_each(|rows| touch(rows.buffer)),
             Step::Nest(nest) => {
                 for inst in &nest.body {
                     if let Inst::Load(buffer, _) = inst {

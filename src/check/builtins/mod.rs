@@ -3,8 +3,10 @@
 //! In: calls. Out: nodes made of the core operators.
 //! Always holds: a builtin's name, help, example and meaning stand in one [`Builtin`] item.
 
+mod along;
 mod calculus;
 mod making;
+mod order;
 mod reductions;
 mod shapes;
 mod top;
@@ -26,7 +28,7 @@ pub(super) struct Builtin {
     pub apply: fn(&mut Checker<'_>, &Call<'_>) -> Result<Value>,
 }
 
-const FAMILIES: &[&[Builtin]] = &[calculus::ALL, making::ALL, reductions::ALL, shapes::ALL, top::ALL];
+const FAMILIES: &[&[Builtin]] = &[calculus::ALL, making::ALL, order::ALL, reductions::ALL, shapes::ALL, top::ALL];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     FAMILIES.iter().flat_map(|family| family.iter())
@@ -107,8 +109,6 @@ pub(super) fn later(name: &str) -> bool {
         "cumsum",
         "cumprod",
         "cummax",
-        "sort",
-        "argsort",
         "unique",
         "find",
         "searchsorted",
