@@ -7,7 +7,7 @@ use crate::check::Checker;
 use crate::check::call::Call;
 use crate::check::operators::Operand;
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::NodeId;
+use crate::graph::{NodeId, Size};
 
 /// What is meant when no axis is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,11 @@ impl Along {
         };
         c.graph.span = call.span;
         Ok(Along { x: c.graph.move_axis(operand.id, axis, ty.rank() - 1), axis })
+    }
+
+    /// The size of the axis.
+    pub fn size(&self, c: &Checker<'_>) -> Size {
+        c.graph.shape(self.x).last().cloned().unwrap_or_else(Size::one)
     }
 
     /// A result whose last axis takes the place of the operand's.

@@ -5,8 +5,10 @@
 
 mod along;
 mod calculus;
+mod cumulative;
 mod making;
 mod order;
+mod quantiles;
 mod reductions;
 mod shapes;
 mod top;
@@ -28,7 +30,8 @@ pub(super) struct Builtin {
     pub apply: fn(&mut Checker<'_>, &Call<'_>) -> Result<Value>,
 }
 
-const FAMILIES: &[&[Builtin]] = &[calculus::ALL, making::ALL, order::ALL, reductions::ALL, shapes::ALL, top::ALL];
+const FAMILIES: &[&[Builtin]] =
+    &[calculus::ALL, cumulative::ALL, making::ALL, order::ALL, quantiles::ALL, reductions::ALL, shapes::ALL, top::ALL];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     FAMILIES.iter().flat_map(|family| family.iter())
@@ -106,14 +109,8 @@ pub(super) fn later(name: &str) -> bool {
         "hessian",
         "jvp",
         "vjp",
-        "cumsum",
-        "cumprod",
-        "cummax",
         "unique",
         "find",
-        "searchsorted",
-        "top_k",
-        "bincount",
         "roll",
         "pad",
         "tile",

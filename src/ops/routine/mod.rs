@@ -17,7 +17,7 @@ use crate::graph::{Graph, NodeId, Op, Size, Type};
 use std::hash::{Hash, Hasher};
 
 pub use cumulative::{CUMMAX, CUMMIN, CUMPROD, CUMSUM, LINEAR_RECURRENCE};
-pub use order::{ARGSORT, COMPACT, SEARCHSORTED_LEFT, SEARCHSORTED_RIGHT, SORT};
+pub use order::{ARGSORT, COMPACT, RUN_STARTS, SEARCHSORTED_LEFT, SEARCHSORTED_RIGHT, SORT};
 pub use row::{Elements, ElementsMut, Row};
 
 /// The cotangents of the operands, given the node and its own.

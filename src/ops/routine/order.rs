@@ -9,7 +9,7 @@ use crate::ops::rules::Cotangent;
 use crate::runtime::array::DType;
 use std::cmp::Ordering;
 
-pub(super) const ALL: &[&Routine] = &[&SORT, &ARGSORT, &SEARCHSORTED_LEFT, &SEARCHSORTED_RIGHT, &COMPACT];
+pub(super) const ALL: &[&Routine] = &[&SORT, &ARGSORT, &SEARCHSORTED_LEFT, &SEARCHSORTED_RIGHT, &COMPACT, &RUN_STARTS];
 
 /// About the logarithm of a row's length, in comparisons per element.
 const DEPTH: i64 = 16;
@@ -103,6 +103,25 @@ pub static COMPACT: Routine = Routine {
     },
 };
 
+/// Whether each element is another one than the element before it.
+pub static RUN_STARTS: Routine = Routine {
+    name: "run_starts",
+    doc: "Whether each element differs from the one before it; one NaN is like another.",
+    cores: &[1],
+    typing: |types| Ok(Type::array(DType::Bool, one_type(types)?.shape.clone())),
+    work: |cores| linear(cores, 1),
+    derivative: Derivative::Zero,
+    run: |row| {
+        let ([x], ElementsMut::Bool(y)) = (row.operands, &mut row.result) else { return };
+        match x {
+            Elements::Bool(x) => run_starts(x, y),
+            Elements::I64(x) => run_starts(x, y),
+            Elements::F32(x) => run_starts(x, y),
+            Elements::F64(x) => run_starts(x, y),
+        }
+    },
+};
+
 /// Elements that have an order.
 trait Ordered: Copy {
     fn order(self, other: Self) -> Ordering;
@@ -135,6 +154,14 @@ fn argsort<T: Ordered>(x: &[T], y: &mut [i64]) {
     pairs.sort_by(|a, b| a.0.order(b.0));
     for (place, (_, position)) in y.iter_mut().zip(pairs) {
         *place = position;
+    }
+}
+
+fn run_starts<T: Ordered>(x: &[T], y: &mut [bool]) {
+    let mut before = None;
+    for (start, &element) in y.iter_mut().zip(x) {
+        *start = before.is_none_or(|before: T| before.order(element) != Ordering::Equal);
+        before = Some(element);
     }
 }
 
