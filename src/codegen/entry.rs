@@ -11,8 +11,9 @@ use super::plan::Plan;
 use super::structured;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{Kernel, Matrix, Nest, Product, Sink, Step};
+use crate::loops::{Call, Kernel, Matrix, Nest, Product, Sink, Step};
 use crate::runtime::array::DType;
+use crate::runtime::routine;
 use cranelift_codegen::ir::{Function, InstBuilder, UserFuncName, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 
@@ -106,6 +107,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
             match step {
                 Step::Nest(_) => self.nest(),
                 Step::Product(product) => run_product(&mut self.w, &self.params, product),
+                Step::Routine(call) => run_routine(&mut self.w, &self.params, self.kernel, call),
                 Step::Loop(inner) => self.repeat(inner),
                 Step::If(inner) => self.conditional(inner),
             }
@@ -158,11 +160,7 @@ fn run_product(w: &mut Writer, params: &[Value], product: &Product) {
         table.push(first_element(w, matrix, product.dtype));
         table.extend([&matrix.batch, &matrix.row, &matrix.column].map(|size| w.size(size)));
     }
-    let slot = w.stack(8 * table.len() as u32);
-    let start = w.ins().stack_addr(types::I64, slot, 0);
-    for (index, value) in table.iter().enumerate() {
-        w.ins().store(aligned(), *value, start, 8 * index as i32);
-    }
+    let start = on_stack(w, &table);
     let name = match product.dtype {
         DType::F32 => "mt_product_f32",
         DType::F64 => "mt_product_f64",
@@ -171,6 +169,33 @@ fn run_product(w: &mut Writer, params: &[Value], product: &Product) {
     if let Some(status) = w.call(name, &[context, start], &[types::I64]) {
         w.check_status(status);
     }
+}
+
+/// Calls a routine with a table of its rows, as `runtime::routine` reads it.
+fn run_routine(w: &mut Writer, params: &[Value], kernel: &Kernel, call: &Call) {
+    let &[context, _, _] = params else { return };
+    let mut table: Vec<Value> = vec![w.integer(call.routine.position() as i64)];
+    table.extend([&call.rows, &call.work].map(|size| w.size(size)));
+    for rows in call.operands.iter().chain([&call.result]) {
+        let dtype = kernel.buffers.get(rows.buffer).map_or(DType::F64, |buffer| buffer.dtype);
+        table.extend([w.integer(routine::code(dtype)), w.buffer(rows.buffer), w.integer(i64::from(rows.shared))]);
+        table.push(w.integer(rows.core.len() as i64));
+        table.extend(rows.core.iter().map(|size| w.size(size)));
+    }
+    let start = on_stack(w, &table);
+    if let Some(status) = w.call("mt_routine", &[context, start], &[types::I64]) {
+        w.check_status(status);
+    }
+}
+
+/// The address of a table of integers on the stack.
+fn on_stack(w: &mut Writer, table: &[Value]) -> Value {
+    let slot = w.stack(8 * table.len() as u32);
+    let start = w.ins().stack_addr(types::I64, slot, 0);
+    for (index, value) in table.iter().enumerate() {
+        w.ins().store(aligned(), *value, start, 8 * index as i32);
+    }
+    start
 }
 
 fn first_element(w: &mut Writer, matrix: &Matrix, dtype: DType) -> Value {

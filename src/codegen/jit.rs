@@ -9,7 +9,7 @@ use super::entry::functions;
 use crate::loops::Kernel;
 use crate::runtime::fault::Fault;
 use crate::runtime::threads::{Context, Threads};
-use crate::runtime::{math, product, scalar, threads};
+use crate::runtime::{math, product, routine, scalar, threads};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
@@ -185,7 +185,8 @@ fn target(level: &str) -> Result<OwnedTargetIsa, CodegenError> {
 /// The address of a function of the run-time library: `mt_` and a name and a dtype.
 fn run_time_symbol(symbol: &str) -> Option<*const u8> {
     let name = symbol.strip_prefix("mt_")?;
-    if let Some(address) = threads::symbol(name).or_else(|| product::symbol(name)).or_else(|| scalar::symbol(name)) {
+    let whole = [threads::symbol, product::symbol, routine::symbol, scalar::symbol];
+    if let Some(address) = whole.iter().find_map(|symbol| symbol(name)) {
         return Some(address);
     }
     let (name, dtype) = name.rsplit_once('_')?;

@@ -4,7 +4,7 @@
 //! Always holds: [`Graph::add`] returns the same id for the same operator, operands and type.
 
 use super::size::{Size, display_shape};
-use crate::ops::{Elementwise, Reduction};
+use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
@@ -231,6 +231,8 @@ pub enum Op {
         /// The axes of the result that are indexed, ascending.
         axes: Vec<usize>,
     },
+    /// A library call over rows: the operands' last axes are the core, leading axes the batch; see [`Routine`].
+    Routine(&'static Routine),
     /// A new leading axis: element `i` is the operand with the index variable at `i`.
     Build(VarId),
     /// What a loop carries from one iteration to the next, as it is when an iteration begins.

@@ -7,7 +7,7 @@
 mod lexer;
 
 use super::{Binder, CheckKind, Constant, Graph, Input, NodeId, Op, Size, Type, VarId};
-use crate::ops::{Labels, elementwise, reduction};
+use crate::ops::{Labels, elementwise, reduction, routine};
 use crate::runtime::array::DType;
 use lexer::{Kind, Token, tokens};
 use rustc_hash::FxHashMap;
@@ -274,6 +274,7 @@ impl Parser {
             "gather" => Op::Gather { axes: self.list(Parser::integer)? },
             "scatter_add" => Op::ScatterAdd { axes: self.list(Parser::integer)? },
             "update" => Op::Update { axes: self.list(Parser::integer)? },
+            "routine" => self.routine()?,
             "build" => Op::Build(self.index_var()?),
             "state" => Op::State(self.index_var()?),
             "loop" => {
@@ -302,6 +303,14 @@ impl Parser {
         match reduction::find(&name) {
             Some(kind) => Ok(Op::Reduce { kind, axes: self.list(Parser::integer)? }),
             None => self.fail(&format!("`{name}` is no reduction")),
+        }
+    }
+
+    fn routine(&mut self) -> Result<Op, String> {
+        let name = self.word("a routine")?;
+        match routine::find(&name) {
+            Some(routine) => Ok(Op::Routine(routine)),
+            None => self.fail(&format!("`{name}` is no routine")),
         }
     }
 
@@ -433,11 +442,12 @@ mod tests {
   %34 = mark 4 %1 : f64[d, k]
   %35 = grad %14 %34 : f64[d, k]
   %36 = stop_gradient %35 : f64[d, k]
+  %37 = routine argsort %0 : i64[n, d]
   check %30
   check %31
   check %32
   check %33
-  return %5 %7 %8 %11 %13 %15 %18 %21 %22 %23 %25 %36
+  return %5 %7 %8 %11 %13 %15 %18 %21 %22 %23 %25 %36 %37
 }
 "#;
 
@@ -471,6 +481,10 @@ mod tests {
                 "graph g(x: f64[n]) {{ %0 = input 0 : f64[n] %1 = reduce {} [0] %0 : f64 return %1 }}",
                 kind.name
             );
+            assert_round_trip(&parse(&text).unwrap());
+        }
+        for routine in routine::all() {
+            let text = format!("graph g() {{ %0 = routine {} : f64 return %0 }}", routine.name);
             assert_round_trip(&parse(&text).unwrap());
         }
     }
@@ -548,6 +562,7 @@ mod tests {
             ("graph g() {\n  %0 = frob : f64\n", "2:8: `frob` is no operator"),
             ("graph g() {\n  %0 = map frob : f64\n", "2:12: `frob` is no elementwise operator"),
             ("graph g() {\n  %0 = reduce frob [0] : f64\n", "2:15: `frob` is no reduction"),
+            ("graph g() {\n  %0 = routine frob : f64\n", "2:16: `frob` is no routine"),
             ("graph g() { %1 = mark 0 %0 : f64", "1:25: `%0` is not defined above"),
             ("graph g() { %1 = const 1 : f65", "1:28: `f65` is no element type"),
             ("graph g() { %1 = const 1 : i64 %1 = const 2 : i64", "1:32: `%1` is defined twice"),

@@ -56,6 +56,7 @@ impl Names {
             Op::Gather { axes } => format!("gather {}", list(axes)),
             Op::ScatterAdd { axes } => format!("scatter_add {}", list(axes)),
             Op::Update { axes } => format!("update {}", list(axes)),
+            Op::Routine(routine) => format!("routine {}", routine.name),
             Op::Build(var) => format!("build {}", self.var(*var)),
             Op::State(var) => format!("state {}", self.var(*var)),
             Op::Loop(binder) => {

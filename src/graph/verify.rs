@@ -5,7 +5,7 @@
 
 use super::print::Names;
 use super::{Binder, CheckKind, Constant, Graph, Node, NodeId, Op, Size, Type, VarId, display_shape};
-use crate::ops::{Elementwise, Reduction, Signature};
+use crate::ops::{Elementwise, Reduction, Routine, Signature};
 use crate::runtime::array::DType;
 
 /// What is wrong with a node, without its name.
@@ -63,6 +63,7 @@ fn verify_node(graph: &Graph, node: &Node) -> Verdict {
         Op::Gather { axes } => verify_gather(axes, operands, ty),
         Op::ScatterAdd { axes } => verify_scatter(axes, operands, ty),
         Op::Update { axes } => verify_update(axes, operands, ty),
+        Op::Routine(routine) => verify_routine(routine, operands, ty),
         Op::Build(var) => verify_build(graph, *var, operands, ty),
         Op::State(_) => leaf(operands),
         Op::Loop(binder) => verify_loop(graph, binder, &node.inputs, ty),
@@ -341,6 +342,12 @@ fn verify_final(graph: &Graph, position: usize, inputs: &[NodeId], ty: &Type) ->
         Some(first) => expect(ty, graph.ty(first)),
         None => Err(format!("the loop has no state {position}")),
     }
+}
+
+fn verify_routine(routine: &Routine, operands: &[&Type], ty: &Type) -> Verdict {
+    let operands: Vec<Type> = operands.iter().map(|&operand| operand.clone()).collect();
+    let (expected, _) = routine.result(&operands)?;
+    expect(ty, &expected)
 }
 
 fn verify_build(graph: &Graph, var: VarId, operands: &[&Type], ty: &Type) -> Verdict {

@@ -7,7 +7,7 @@ use super::tensor::{Tensor, elements, offsets, pick, remaining, strides};
 use super::{FaultKind, size_value};
 use crate::graph::{CheckKind, Constant, Op, Size, SizeEnv};
 use crate::ops::elementwise::{ADD, Value};
-use crate::ops::{Elementwise, Reduction};
+use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use std::rc::Rc;
 
@@ -44,6 +44,7 @@ pub(super) fn evaluate(op: &Op, args: &[Rc<Tensor>], dtype: DType, shape: Vec<us
         (Op::Gather { axes }, [x, indexes @ ..]) => gather(x, axes, indexes, shape)?,
         (Op::ScatterAdd { axes }, [indexes @ .., values]) => scatter_add(values, axes, indexes, dtype, shape)?,
         (Op::Update { axes }, [x, values, guard, indexes @ ..]) => update(x, values, guard, axes, indexes)?,
+        (Op::Routine(routine), _) => library_call(routine, args, dtype, shape)?,
         (Op::Check(kind), [x, rest @ ..]) => check(kind, x, rest)?,
         (Op::Mark(_) | Op::StopGradient, [x]) => Tensor::clone(x),
         (Op::Grad, _) => return unsupported("a gradient that no pass has expanded"),
@@ -53,6 +54,15 @@ pub(super) fn evaluate(op: &Op, args: &[Rc<Tensor>], dtype: DType, shape: Vec<us
     match result.data.len() == elements(&result.shape)? {
         true => Ok(result),
         false => unsupported("sizes that do not fit together"),
+    }
+}
+
+fn library_call(routine: &Routine, args: &[Rc<Tensor>], dtype: DType, shape: Vec<usize>) -> Outcome {
+    let operands = args.iter().map(|arg| arg.to_array()).collect::<Result<Vec<_>, _>>()?;
+    let mut result = Tensor::zeros(dtype, shape)?.to_array()?;
+    match routine.apply(&operands, &mut result) {
+        Some(()) => Ok(Tensor::from_array(&result)),
+        None => unsupported("sizes that do not fit together"),
     }
 }
 

@@ -5,7 +5,7 @@
 //! that fails first.
 
 use crate::graph::{CheckKind, Constant, Size, SizeVar};
-use crate::ops::{Elementwise, Reduction};
+use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
 
@@ -69,6 +69,8 @@ pub enum Step {
     Nest(Nest),
     /// A matrix product.
     Product(Product),
+    /// A library call over rows.
+    Routine(Call),
     /// A loop around steps.
     Loop(Loop),
     /// Steps under a condition.
@@ -112,7 +114,7 @@ impl Step {
     /// The blocks of steps inside, in the order in which they run.
     pub fn blocks(&self) -> Vec<&[Step]> {
         match self {
-            Step::Nest(_) | Step::Product(_) => Vec::new(),
+            Step::Nest(_) | Step::Product(_) | Step::Routine(_) => Vec::new(),
             Step::Loop(inner) => vec![&inner.head, &inner.body],
             Step::If(inner) => vec![&inner.then],
         }
@@ -121,7 +123,7 @@ impl Step {
     /// The same, to change.
     pub fn blocks_mut(&mut self) -> Vec<&mut Vec<Step>> {
         match self {
-            Step::Nest(_) | Step::Product(_) => Vec::new(),
+            Step::Nest(_) | Step::Product(_) | Step::Routine(_) => Vec::new(),
             Step::Loop(inner) => vec![&mut inner.head, &mut inner.body],
             Step::If(inner) => vec![&mut inner.then],
         }
@@ -142,6 +144,7 @@ impl Step {
                 (reads, vec![nest.sink.buffer()])
             }
             Step::Product(product) => (vec![product.a.buffer, product.b.buffer], vec![product.c.buffer]),
+            Step::Routine(call) => (call.operands.iter().map(|rows| rows.buffer).collect(), vec![call.result.buffer]),
             Step::Loop(inner) => {
                 let limit = match inner.limit {
                     Scalar::Buffer(buffer) => Some(buffer),
@@ -170,6 +173,9 @@ impl Step {
             }
             Step::Product(product) => {
                 [&mut product.a, &mut product.b, &mut product.c].into_iter().for_each(|m| f(&mut m.buffer));
+            }
+            Step::Routine(call) => {
+                call.operands.iter_mut().chain([&mut call.result]).for_each(|rows| f(&mut rows.buffer));
             }
             Step::Loop(inner) => {
                 f(&mut inner.counter);
@@ -299,6 +305,32 @@ pub struct Product {
     pub b: Matrix,
     /// The result; overwritten.
     pub c: Matrix,
+}
+
+/// A routine, run for each row of its operands. Rows lie one behind the other, in C order.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Which.
+    pub routine: &'static Routine,
+    /// How many rows there are.
+    pub rows: Size,
+    /// Scalar operations per row, about.
+    pub work: Size,
+    /// Where each operand's rows lie.
+    pub operands: Vec<Rows>,
+    /// Where the result's rows lie; overwritten.
+    pub result: Rows,
+}
+
+/// Rows in memory, from the beginning of a buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows {
+    /// The memory.
+    pub buffer: BufferId,
+    /// The sizes of a row.
+    pub core: Vec<Size>,
+    /// Whether there is one row for all.
+    pub shared: bool,
 }
 
 /// Where a matrix lies. Distances are in elements.

@@ -3,13 +3,15 @@
 //! In: a graph after all passes. Out: a [`Kernel`].
 //! Always holds: a step comes after the steps whose results it reads, and checks come in program order, before results.
 
-use super::ir::{Affine, Buffer, BufferId, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Sink, Step, Value};
+use super::ir::{
+    Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Rows, Sink, Step, Value,
+};
 use super::regions::{self, Regions};
 use super::schedule::{self, is_relabelling};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{Constant, Graph, NodeId, Op, Size, VarId, reachable};
-use crate::ops::Reduction;
 use crate::ops::reduction::SUM;
+use crate::ops::{Reduction, Routine};
 use crate::runtime::array::DType;
 use rustc_hash::FxHashMap;
 
@@ -172,6 +174,7 @@ impl Lowering<'_> {
             Op::Reduce { kind, axes } => self.emit_reduce(id, kind, axes),
             Op::Contract { operands, .. } => self.emit_product(id, operands.first().map_or(2, Vec::len) == 3),
             Op::ScatterAdd { axes } => self.emit_scatter(id, axes),
+            Op::Routine(routine) => self.emit_routine(id, routine),
             Op::Place { starts, steps } => {
                 self.emit_zeros(id)?;
                 let index = self.own_index(node.inputs[0]);
@@ -361,6 +364,25 @@ impl Lowering<'_> {
             b: right.matrix(batched),
             c: result.matrix(batched),
         }));
+        Ok(())
+    }
+
+    /// A routine over rows of stored operands.
+    fn emit_routine(&mut self, id: NodeId, routine: &'static Routine) -> Result<()> {
+        let lead = self.graph.batch_axes(id);
+        let shape = self.graph.shape(id).to_vec();
+        let (batch, core) = shape.split_at(lead.min(shape.len()));
+        let mut operands = Vec::new();
+        for (&x, &axes) in self.graph.node(id).inputs.iter().zip(routine.cores) {
+            let own = self.graph.shape(x).to_vec();
+            let inner = own.get(own.len().saturating_sub(axes)..).unwrap_or_default().to_vec();
+            let buffer = self.target(self.graph.unshaped(x));
+            operands.push(Rows { buffer, core: inner, shared: own.len() == axes && lead > 0 });
+        }
+        let cores: Vec<&[Size]> = operands.iter().map(|operand| operand.core.as_slice()).collect();
+        let work = (routine.work)(&cores);
+        let result = Rows { buffer: self.target(id), core: core.to_vec(), shared: false };
+        self.steps.push(Step::Routine(Call { routine, rows: Size::product(batch), work, operands, result }));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 //! In: a kernel. Out: what `microtome emit --stage loops` shows.
 //! Always holds: every buffer, loop, instruction and step is shown, in the order in which it runs.
 
-use super::ir::{Affine, Inst, Kernel, Matrix, Nest, Role, Scalar, Sink, Step};
+use super::ir::{Affine, Inst, Kernel, Matrix, Nest, Role, Rows, Scalar, Sink, Step};
 use crate::graph::{Constant, Size};
 use std::fmt::{self, Display, Formatter};
 
@@ -37,6 +37,15 @@ fn write_steps(f: &mut Formatter<'_>, steps: &[Step], depth: usize) -> fmt::Resu
                 let size = format!("{batch}{} x {} x {}", product.m, product.k, product.n);
                 let (a, b, c) = (matrix(&product.a), matrix(&product.b), matrix(&product.c));
                 writeln!(f, "{indent}product {} {size}: {c} = {a} @ {b}", product.dtype)?;
+            }
+            Step::Routine(call) => {
+                let rows = |rows: &Rows| {
+                    let each = if rows.shared { "" } else { " each" };
+                    format!("b{}[{}]{each}", rows.buffer, crate::graph::display_shape(&rows.core))
+                };
+                let operands: Vec<String> = call.operands.iter().map(rows).collect();
+                let (name, result) = (call.routine.name, rows(&call.result));
+                writeln!(f, "{indent}routine {name} {} rows: {result} = {name} {}", call.rows, operands.join(", "))?;
             }
             Step::Loop(inner) => {
                 let limit = match &inner.limit {

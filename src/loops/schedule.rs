@@ -113,6 +113,12 @@ impl Schedule<'_> {
                         self.store_base(input);
                     }
                 }
+                Op::Routine(_) => {
+                    self.store(id);
+                    for &input in &node.inputs {
+                        self.store_rows(input);
+                    }
+                }
                 Op::Reshape if !is_relabelling(self.graph, id) => self.store(node.inputs[0]),
                 Op::Gather { .. } => {
                     let guards: Vec<NodeId> =
@@ -238,6 +244,12 @@ impl Schedule<'_> {
                 _ => return self.store(id),
             }
         }
+    }
+
+    /// Makes sure that a node's elements lie in memory in C order.
+    fn store_rows(&mut self, id: NodeId) {
+        let id = self.graph.unshaped(id);
+        self.stored[id.0 as usize] = true;
     }
 
     /// Whether reading the node at any index costs no more than a load.

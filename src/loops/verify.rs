@@ -3,7 +3,7 @@
 //! In: a kernel. Out: nothing, or what is wrong with it.
 //! Always holds: what passes has every value defined before its use and every position in range.
 
-use super::ir::{Affine, Inst, Kernel, Nest, Role, Sink, Step};
+use super::ir::{Affine, Call, Inst, Kernel, Nest, Role, Sink, Step};
 
 /// Checks a kernel's structure.
 pub fn verify(kernel: &Kernel) -> Result<(), String> {
@@ -14,6 +14,7 @@ fn verify_steps(kernel: &Kernel, steps: &[Step]) -> Result<(), String> {
     for (k, step) in steps.iter().enumerate() {
         let own = match step {
             Step::Nest(nest) => verify_nest(kernel, nest),
+            Step::Routine(call) => verify_call(kernel, call),
             _ => {
                 let (reads, writes) = step.buffers();
                 reads
@@ -36,6 +37,14 @@ fn buffer(kernel: &Kernel, id: usize, written: bool) -> Result<(), String> {
         }
         Some(_) => Ok(()),
     }
+}
+
+fn verify_call(kernel: &Kernel, call: &Call) -> Result<(), String> {
+    if call.operands.len() != call.routine.cores.len() {
+        return Err(format!("`{}` has {} operands", call.routine.name, call.operands.len()));
+    }
+    call.operands.iter().try_for_each(|operand| buffer(kernel, operand.buffer, false))?;
+    buffer(kernel, call.result.buffer, true)
 }
 
 fn verify_nest(kernel: &Kernel, nest: &Nest) -> Result<(), String> {

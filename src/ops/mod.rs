@@ -12,9 +12,11 @@ pub(crate) mod indexing;
 pub(crate) mod looping;
 mod movement;
 pub mod reduction;
+pub mod routine;
 pub mod rules;
 
 pub use contraction::Labels;
 pub use elementwise::{Code, Derivative, Elementwise, Partial, Signature};
 pub use emit::{Comparison, Emit, Primitive, Reg};
 pub use reduction::Reduction;
+pub use routine::Routine;

@@ -55,6 +55,15 @@ impl Graph {
         self.add(Op::Reshape, vec![x], ty)
     }
 
+    /// The node behind reshapes, which has the same elements in the same order.
+    pub(crate) fn unshaped(&self, id: NodeId) -> NodeId {
+        let mut id = id;
+        while let (Op::Reshape, [inner]) = (&self.node(id).op, self.node(id).inputs.as_slice()) {
+            id = *inner;
+        }
+        id
+    }
+
     /// Drops axes of size 1.
     pub fn squeeze(&mut self, x: NodeId, axes: &[usize]) -> NodeId {
         let kept = self.shape(x).iter().enumerate().filter(|(axis, _)| !axes.contains(axis));

@@ -4,7 +4,7 @@
 //! Always holds: a pass that needs a rule asks here, and knows no operator by name.
 
 use super::elementwise::{self, Derivative, Partial};
-use super::{contraction, indexing, movement, reduction};
+use super::{contraction, indexing, movement, reduction, routine};
 use crate::graph::{Graph, NodeId, Op, Size};
 
 /// The cotangent of a value: what multiplies its change in the result.
@@ -75,6 +75,7 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
         Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Build(_) => indexing::vjp(g, id, ct),
         Op::Update { .. } => indexing::update_vjp(g, id, ct),
         Op::Loop(_) | Op::Final(_) => return Err(NoDerivative("a loop has no derivative in this version".into())),
+        Op::Routine(_) => routine::vjp(g, id, ct).map_err(NoDerivative)?,
         Op::Broadcast { .. }
         | Op::Transpose { .. }
         | Op::Reshape
@@ -150,6 +151,7 @@ pub fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut I
         | Op::Concat { .. } => movement::index(g, id, axis, index, rule),
         Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Grad | Op::Mark(_) => None,
         Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,
+        Op::Routine(_) => routine::index(g, id, axis, index, rule),
     }
 }
 
@@ -179,6 +181,7 @@ pub fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -> Optio
         | Op::Slice { .. }
         | Op::Place { .. }
         | Op::Concat { .. } => Some(movement::batch(g, id, n, operands)),
+        Op::Routine(_) => routine::batch(g, id, n, operands),
         Op::StopGradient | Op::Mark(_) => Some(operands[0].repeated(g, n)),
         Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Iota | Op::Grad => None,
         Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,

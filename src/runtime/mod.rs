@@ -9,5 +9,6 @@ pub mod fault;
 pub mod math;
 pub mod print;
 pub(crate) mod product;
+pub(crate) mod routine;
 pub(crate) mod scalar;
 pub mod threads;

@@ -3,9 +3,13 @@
 //! In: calls. Out: nodes made of the core operators.
 //! Always holds: a builtin's name, help, example and meaning stand in one [`Builtin`] item.
 
+mod along;
 mod calculus;
+mod cumulative;
 mod folding;
 mod making;
+mod order;
+mod quantiles;
 mod reductions;
 mod shapes;
 mod top;
@@ -27,7 +31,17 @@ pub(super) struct Builtin {
     pub apply: fn(&mut Checker<'_>, &Call<'_>) -> Result<Value>,
 }
 
-const FAMILIES: &[&[Builtin]] = &[calculus::ALL, folding::ALL, making::ALL, reductions::ALL, shapes::ALL, top::ALL];
+const FAMILIES: &[&[Builtin]] = &[
+    calculus::ALL,
+    cumulative::ALL,
+    folding::ALL,
+    making::ALL,
+    order::ALL,
+    quantiles::ALL,
+    reductions::ALL,
+    shapes::ALL,
+    top::ALL,
+];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     FAMILIES.iter().flat_map(|family| family.iter())
@@ -103,16 +117,8 @@ pub(super) fn later(name: &str) -> bool {
         "hessian",
         "jvp",
         "vjp",
-        "cumsum",
-        "cumprod",
-        "cummax",
-        "sort",
-        "argsort",
         "unique",
         "find",
-        "searchsorted",
-        "top_k",
-        "bincount",
         "roll",
         "pad",
         "tile",

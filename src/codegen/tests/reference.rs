@@ -5,11 +5,12 @@
 
 use super::Memory;
 use crate::graph::{CheckKind, SizeEnv};
-use crate::loops::{Affine, Inst, Kernel, Matrix, Nest, Product, Scalar, Sink, Step};
+use crate::loops::{Affine, Call, Inst, Kernel, Matrix, Nest, Product, Rows, Scalar, Sink, Step};
 use crate::ops::Reduction;
 use crate::ops::elementwise::Value as Element;
-use crate::runtime::array::DType;
+use crate::runtime::array::{Array, DType};
 use crate::runtime::fault::Fault;
+use ndarray::{ArrayD, IxDyn};
 
 pub(super) fn run(kernel: &Kernel, inputs: &[Memory], sizes: &[i64]) -> Result<Memory, Fault> {
     let env: SizeEnv = kernel.sizes.iter().cloned().zip(sizes.iter().copied()).collect();
@@ -33,6 +34,7 @@ impl Machine<'_> {
             match step {
                 Step::Nest(nest) => self.nest(nest)?,
                 Step::Product(product) => self.product(product),
+                Step::Routine(call) => self.routine(call),
                 Step::If(inner) if self.memory[inner.condition][0].truth() => self.steps(&inner.then)?,
                 Step::If(_) => {}
                 Step::Loop(inner) => {
@@ -133,6 +135,34 @@ impl Machine<'_> {
             }
         }
         Ok(())
+    }
+
+    fn routine(&mut self, call: &Call) {
+        let zero = Element::Bool(false).cast(self.kernel.buffers[call.result.buffer].dtype);
+        self.memory[call.result.buffer].fill(zero);
+        let size = |size: &crate::graph::Size| size.eval(&self.env).unwrap() as usize;
+        let array = |rows: &Rows| {
+            let lead = if rows.shared { None } else { Some(size(&call.rows)) };
+            let shape: Vec<usize> = lead.into_iter().chain(rows.core.iter().map(size)).collect();
+            let elements = self.memory[rows.buffer].iter().take(shape.iter().product());
+            let shape = IxDyn(&shape);
+            match self.kernel.buffers[rows.buffer].dtype {
+                DType::Bool => ArrayD::from_shape_vec(shape, elements.map(|e| e.truth()).collect()).unwrap().into(),
+                DType::I64 => ArrayD::from_shape_vec(shape, elements.map(|e| e.int()).collect()).unwrap().into(),
+                DType::F32 => ArrayD::from_shape_vec(shape, elements.map(|e| e.f64() as f32).collect()).unwrap().into(),
+                DType::F64 => ArrayD::from_shape_vec(shape, elements.map(|e| e.f64()).collect()).unwrap().into(),
+            }
+        };
+        let operands: Vec<Array> = call.operands.iter().map(array).collect();
+        let mut result: Array = array(&call.result);
+        call.routine.apply(&operands, &mut result).unwrap();
+        let elements: Memory = match &result {
+            Array::Bool(a) => a.iter().map(|v| Element::Bool(*v)).collect(),
+            Array::I64(a) => a.iter().map(|v| Element::Int(*v)).collect(),
+            Array::F32(a) => a.iter().map(|v| Element::F32(*v)).collect(),
+            Array::F64(a) => a.iter().map(|v| Element::F64(*v)).collect(),
+        };
+        self.memory[call.result.buffer][..elements.len()].copy_from_slice(&elements);
     }
 
     fn product(&mut self, p: &Product) {

@@ -1,8 +1,9 @@
 //! Matrix products, kernels of several steps, and handles.
 
 use super::*;
-use crate::loops::{Matrix, Product};
+use crate::loops::{Call, Matrix, Product, Rows};
 use crate::ops::elementwise::{ADD, MULTIPLY};
+use crate::ops::routine;
 
 fn product(dtype: DType, [batch, m, n, k]: [i64; 4], a_transposed: bool, b_transposed: bool) -> Kernel {
     let size = |value: i64| Size::from(value);
@@ -70,6 +71,31 @@ fn products_are_the_same_for_any_number_of_threads() {
                     let more = run_with(&kernel, &inputs, &[0, 0], &Threads::new(threads)).unwrap();
                     assert!(one.iter().zip(&more).all(|(a, b)| same_bits(*a, *b)), "{shape:?}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn routines_agree_for_any_number_of_threads() {
+    let rows = |buffer, core: Vec<Size>, shared| Rows { buffer, core, shared };
+    let k = Size::var("k");
+    let elements = n().times(&k);
+    for dtype in DType::ALL {
+        let (work, result) = (Size::from(64).times(&k), rows(1, vec![k.clone()], false));
+        let call = |routine, operands, result| {
+            Step::Routine(Call { routine, rows: n(), work: work.clone(), operands, result })
+        };
+        let operand = rows(0, vec![k.clone()], false);
+        let buffers = [(dtype, elements.clone()), (dtype, elements.clone())];
+        let sorting = kernel(&buffers, vec![call(&routine::SORT, vec![operand.clone()], result.clone())]);
+        let buffers = [(dtype, elements.clone()), (dtype, k.clone()), (DType::I64, elements.clone())];
+        let (shared, places) = (rows(1, vec![k.clone()], true), rows(2, vec![k.clone()], false));
+        let search = call(&routine::SEARCHSORTED_LEFT, vec![shared, operand], places);
+        let searching = kernel(&buffers, vec![search]);
+        for kernel in [sorting, searching] {
+            for sizes in [[0, 5], [1, 0], [1, 9], [7, 3], [3000, 20]] {
+                check_on(&kernel, &memory(&kernel, &sizes), &sizes, 0.0);
             }
         }
     }
