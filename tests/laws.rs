@@ -47,6 +47,7 @@ fn operand_types(op: &Elementwise, dtype: DType) -> Vec<DType> {
         .map(|k| match op.signature {
             Signature::Logic => DType::Bool,
             Signature::Select if k == 0 => DType::Bool,
+            Signature::Integer | Signature::IntegerToFloat => DType::I64,
             _ => dtype,
         })
         .collect()
@@ -58,6 +59,7 @@ fn admits(op: &Elementwise, dtype: DType) -> bool {
         Signature::Float | Signature::FloatPredicate => dtype.is_float(),
         Signature::Predicate | Signature::Select => true,
         Signature::Logic => dtype == DType::Bool,
+        Signature::Integer | Signature::IntegerToFloat => dtype == DType::I64,
     }
 }
 

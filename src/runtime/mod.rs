@@ -9,5 +9,6 @@ pub mod fault;
 pub mod math;
 pub mod print;
 pub(crate) mod product;
+pub mod random;
 pub(crate) mod scalar;
 pub mod threads;
