@@ -99,17 +99,18 @@ fn summed(c: &mut Checker<'_>, call: &Call<'_>, operands: [Operand; 2], from_end
     let result: Labels = left.iter().chain(&right).copied().collect();
     left.push(inner);
     right.insert(at, inner);
-    contracted(c, call, operands.into_iter().zip([left, right]).collect(), &result, &|_| None)
+    let axis = format!("the axis that `{}` sums over", call.name);
+    contracted(c, call, operands.into_iter().zip([left, right]).collect(), &result, &|_| axis.clone())
 }
 
 /// A contraction whose operands are brought to one dtype and whose labels are checked to have one size each.
-/// `written` gives a label's letter for messages.
+/// `named` says what a label is, for messages.
 fn contracted(
     c: &mut Checker<'_>,
     call: &Call<'_>,
     operands: Vec<(Operand, Labels)>,
     result: &[u8],
-    written: &dyn Fn(u8) -> Option<char>,
+    named: &dyn Fn(u8) -> String,
 ) -> Result<Value> {
     let all: Vec<Operand> = operands.iter().map(|(operand, _)| *operand).collect();
     let dtype = match c.common_dtype(&all) {
@@ -124,7 +125,7 @@ fn contracted(
                 Some((_, before, by)) if before.is_one() => (*before, *by) = (size, *operand),
                 Some((_, before, by)) if !size.is_one() && *before != size => {
                     let (before, by) = (before.clone(), *by);
-                    return Err(size_error(c, call, written(label), (&before, by), (&size, *operand)));
+                    return Err(size_error(c, call, &named(label), (&before, by), (&size, *operand)));
                 }
                 Some(_) => {}
             }
@@ -162,14 +163,11 @@ fn diagonals(c: &mut Checker<'_>, x: NodeId, dropped: &[usize], mut labels: Labe
 fn size_error(
     c: &Checker<'_>,
     call: &Call<'_>,
-    label: Option<char>,
+    label: &str,
     a: (&Size, Operand),
     b: (&Size, Operand),
 ) -> Box<Diagnostic> {
-    let text = match label {
-        Some(letter) => format!("the index {letter} has the sizes {} and {}", a.0, b.0),
-        None => format!("`{}` sums over axes of sizes {} and {}", call.name, a.0, b.0),
-    };
+    let text = format!("{label} has the sizes {} and {}", a.0, b.0);
     let mut error = Diagnostic::error(codes::SIZES, call.span, text)
         .label(a.1.span, format!("this is {}", c.graph.ty(a.1.id)));
     if a.1.span != b.1.span {
@@ -236,7 +234,10 @@ fn einsum(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let spread = operands.iter().flat_map(|(_, labels)| labels).filter(|label| **label >= ELLIPSIS);
     let spread = spread.map(|label| usize::from(label - ELLIPSIS) + 1).max().unwrap_or(0);
     let result = einsum_result(&operands, output, spread, first.span)?;
-    contracted(c, call, operands, &result, &|label| (label < ELLIPSIS).then_some(label as char))
+    contracted(c, call, operands, &result, &|label| match label {
+        0..ELLIPSIS => format!("the index {}", label as char),
+        _ => format!("axis -{} of the `...`", label - ELLIPSIS + 1),
+    })
 }
 
 fn einsum_operand(c: &mut Checker<'_>, term: &Term, expr: &Expr) -> Result<(Operand, Labels)> {
