@@ -183,6 +183,9 @@ fn machine_code_agrees_with_the_reference_evaluation() {
             if dtype == DType::I64 && matches!(op.name, "floor_divide" | "remainder") {
                 columns[1].retain(|v| v.int() != 0);
             }
+            if dtype == DType::I64 && op.name == "pow" {
+                columns[1].retain(|v| v.int() >= 0);
+            }
             let rows = combinations(&columns);
             let arguments: Vec<Array> = types.iter().enumerate().map(|(k, ty)| column(&rows, k, *ty)).collect();
             let found = elements(&call(&kernel(&source), &arguments));

@@ -49,7 +49,7 @@ pub fn uniform(bits: i64) -> f64 {
 }
 
 /// A standard normal float: the quantile of the upper 52 bits, taken as the midpoint of their interval of [0, 1).
-/// It lies within ±8.13.
+/// It lies within ±8.21.
 pub fn normal(bits: i64) -> f64 {
     const UNIT: f64 = 1.0 / (1u64 << 52) as f64;
     normal_quantile((((bits as u64) >> 12) as f64 + 0.5) * UNIT)

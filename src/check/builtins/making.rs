@@ -203,7 +203,8 @@ fn float_arange(c: &mut Checker<'_>, call: &Call<'_>, operands: &[Operand]) -> R
     let dtype = c.common_dtype(operands);
     let iota = c.graph.iota(&Size::from(count as i64));
     let counter = c.graph.cast(iota, dtype);
-    let (start, step) = (c.graph.constant(Constant::float(start), dtype), c.graph.constant(Constant::float(step), dtype));
+    let (start, step) =
+        (c.graph.constant(Constant::float(start), dtype), c.graph.constant(Constant::float(step), dtype));
     let scaled = c.graph.times(counter, step);
     Ok(Value::array(c.graph.plus(scaled, start)))
 }

@@ -129,7 +129,9 @@ pub(super) fn foreign(name: &str) -> Option<&'static str> {
         "amin" => "write min(x)",
         "vstack" | "hstack" | "vertcat" | "horzcat" | "cat" | "concatenate" => "write concat(a, b, axis=0)",
         "permute" => "write transpose(x, axes…)",
-        "random" | "rand" => "write random.uniform(key, n), random.normal(key, n) or random.integers(key, low, high, n)",
+        "random" | "rand" => {
+            "write random.uniform(key, n), random.normal(key, n) or random.integers(key, low, high, n)"
+        }
         "randn" => "write random.normal(key, n)",
         "randi" | "randint" => "write random.integers(key, low, high, n)",
         "randperm" => "write random.permutation(key, n)",

@@ -44,11 +44,9 @@ fn norm(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
             let (rows, columns) = if swapped { (*second, *first) } else { (*first, *second) };
             matrix_norm(c, call, &over, number, rows, columns)
         }
-        _ => {
-            Err(Diagnostic::error(codes::RANK, over.span, "`norm` with ord= takes a vector or a matrix")
-                .at(format!("this is {}", c.graph.ty(over.x)))
-                .help("say along which axis: norm(x, ord=1, axis=0)"))
-        }
+        _ => Err(Diagnostic::error(codes::RANK, over.span, "`norm` with ord= takes a vector or a matrix")
+            .at(format!("this is {}", c.graph.ty(over.x)))
+            .help("say along which axis: norm(x, ord=1, axis=0)")),
     }
 }
 
@@ -125,8 +123,12 @@ fn matrix_norm(
         f64::INFINITY | f64::NEG_INFINITY => (columns, rows),
         2.0 | -2.0 => return Err(not_available(call.span, "the spectral norm")),
         _ => {
-            return Err(Diagnostic::error(codes::ARGUMENTS, call.span, format!("a matrix has no norm of order {number}"))
-                .help("its orders are 1, -1, inf, -inf and \"fro\"; along an axis there is norm(x, ord=p, axis=0)"));
+            return Err(Diagnostic::error(
+                codes::ARGUMENTS,
+                call.span,
+                format!("a matrix has no norm of order {number}"),
+            )
+            .help("its orders are 1, -1, inf, -inf and \"fro\"; along an axis there is norm(x, ord=p, axis=0)"));
         }
     };
     over.require_elements(c, "the largest of no elements has no value".to_string(), call.span)?;

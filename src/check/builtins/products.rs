@@ -137,8 +137,11 @@ fn contracted(
     for (operand, labels) in operands {
         let shape = c.graph.shape(operand.id).to_vec();
         let lone = |axis: usize| shape.get(axis).is_some_and(Size::is_one);
-        let dropped: Vec<usize> =
-            (0..).zip(&labels).filter(|(axis, label)| lone(*axis) && stretches(**label)).map(|(axis, _)| axis).collect();
+        let dropped: Vec<usize> = (0..)
+            .zip(&labels)
+            .filter(|(axis, label)| lone(*axis) && stretches(**label))
+            .map(|(axis, _)| axis)
+            .collect();
         let kept = (0..).zip(&labels).filter(|(axis, _)| !dropped.contains(axis)).map(|(_, label)| *label).collect();
         let (x, labels) = diagonals(c, operand.id, &dropped, kept);
         parts.push((c.graph.cast(x, dtype), labels));
@@ -168,8 +171,8 @@ fn size_error(
     b: (&Size, Operand),
 ) -> Box<Diagnostic> {
     let text = format!("{label} has the sizes {} and {}", a.0, b.0);
-    let mut error = Diagnostic::error(codes::SIZES, call.span, text)
-        .label(a.1.span, format!("this is {}", c.graph.ty(a.1.id)));
+    let mut error =
+        Diagnostic::error(codes::SIZES, call.span, text).label(a.1.span, format!("this is {}", c.graph.ty(a.1.id)));
     if a.1.span != b.1.span {
         error = error.label(b.1.span, format!("this is {}", c.graph.ty(b.1.id)));
     }
@@ -230,7 +233,8 @@ fn einsum(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
         let text = format!("{} lists of indexes do not fit {} arrays", terms.len(), rest.len());
         return Err(Diagnostic::error(codes::ARGUMENTS, first.span, text));
     }
-    let operands = terms.iter().zip(rest).map(|(term, expr)| einsum_operand(c, term, expr)).collect::<Result<Vec<_>>>()?;
+    let operands =
+        terms.iter().zip(rest).map(|(term, expr)| einsum_operand(c, term, expr)).collect::<Result<Vec<_>>>()?;
     let spread = operands.iter().flat_map(|(_, labels)| labels).filter(|label| **label >= ELLIPSIS);
     let spread = spread.map(|label| usize::from(label - ELLIPSIS) + 1).max().unwrap_or(0);
     let result = einsum_result(&operands, output, spread, first.span)?;
@@ -267,8 +271,11 @@ fn einsum_operand(c: &mut Checker<'_>, term: &Term, expr: &Expr) -> Result<(Oper
 fn einsum_result(operands: &[(Operand, Labels)], output: Option<Term>, spread: usize, span: Span) -> Result<Labels> {
     let all: Labels = operands.iter().flat_map(|(_, labels)| labels.iter().copied()).collect();
     let Some(output) = output else {
-        let mut single: Labels =
-            all.iter().copied().filter(|l| *l < ELLIPSIS && all.iter().filter(|other| *other == l).count() == 1).collect();
+        let mut single: Labels = all
+            .iter()
+            .copied()
+            .filter(|l| *l < ELLIPSIS && all.iter().filter(|other| *other == l).count() == 1)
+            .collect();
         single.sort_unstable();
         return Ok(Term { before: Vec::new(), ellipsis: true, after: single }.labels(spread));
     };
@@ -276,8 +283,12 @@ fn einsum_result(operands: &[(Operand, Labels)], output: Option<Term>, spread: u
     for (at, label) in labels.iter().enumerate() {
         let letter = *label as char;
         if labels.iter().take(at).any(|other| other == label) {
-            return Err(Diagnostic::error(codes::ARGUMENTS, span, format!("the index {letter} is in the result twice"))
-                .help("a result has each index once; diag(v) makes a diagonal matrix"));
+            return Err(Diagnostic::error(
+                codes::ARGUMENTS,
+                span,
+                format!("the index {letter} is in the result twice"),
+            )
+            .help("a result has each index once; diag(v) makes a diagonal matrix"));
         }
         if !all.contains(label) {
             let text = format!("the index {letter} of the result is in no array");

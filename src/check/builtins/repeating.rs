@@ -90,8 +90,9 @@ fn broadcast_to(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let shape = c.sizes(&sizes)?;
     let own = c.graph.shape(operand.id).to_vec();
     let lead = shape.len().checked_sub(own.len());
-    let fits = lead
-        .is_some_and(|lead| own.iter().zip(shape.iter().skip(lead)).all(|(size, wanted)| size.is_one() || size == wanted));
+    let fits = lead.is_some_and(|lead| {
+        own.iter().zip(shape.iter().skip(lead)).all(|(size, wanted)| size.is_one() || size == wanted)
+    });
     if !fits {
         let text = format!("{} does not stretch to [{}]", c.graph.ty(operand.id), crate::graph::display_shape(&shape));
         let error = Diagnostic::error(codes::BROADCAST, call.span, text);

@@ -37,7 +37,9 @@ fn clip(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
         _ => return Err(call.miscounted(form)),
     };
     if low.is_none() && high.is_none() {
-        return Err(Diagnostic::error(codes::ARGUMENTS, call.span, "`clip` needs a bound").help(format!("write {form}")));
+        return Err(
+            Diagnostic::error(codes::ARGUMENTS, call.span, "`clip` needs a bound").help(format!("write {form}"))
+        );
     }
     let mut limited = c.operand(x)?;
     let low = low.map(|expr| c.operand(expr)).transpose()?;
