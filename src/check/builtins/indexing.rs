@@ -339,7 +339,7 @@ pub(super) fn diagonal(c: &mut Checker<'_>, x: Operand, k: i64) -> Result<NodeId
     Ok(c.graph.gather(x.id, &[0, 1], &[row, column]))
 }
 
-/// What is kept where `column kept row + k`.
+/// What is kept where `column - row kept k`.
 fn triangle(c: &mut Checker<'_>, call: &Call<'_>, kept: &'static Elementwise) -> Result<Value> {
     call.allow(&["k"])?;
     let (x, rest) = call.first_and_rest(1..=2, &format!("{0}(x) or {0}(x, k=1)", call.name))?;
@@ -357,9 +357,9 @@ fn triangle(c: &mut Checker<'_>, call: &Call<'_>, kept: &'static Elementwise) ->
     };
     let last = shape.len() - 1;
     let (rows, columns) = (c.graph.iota(rows), c.graph.iota(columns));
-    let moved = c.graph.plus(rows, shift);
-    let (rows, columns) = (c.graph.broadcast(moved, &[last - 1], &shape), c.graph.broadcast(columns, &[last], &shape));
-    let inside = c.graph.map(kept, &[columns, rows]);
+    let (rows, columns) = (c.graph.broadcast(rows, &[last - 1], &shape), c.graph.broadcast(columns, &[last], &shape));
+    let number = c.graph.map(&SUBTRACT, &[columns, rows]);
+    let inside = c.graph.map(kept, &[number, shift]);
     let zero = c.graph.constant_like(operand.id, 0.0);
     Ok(Value::array(c.graph.map(&WHERE, &[inside, operand.id, zero])))
 }
