@@ -301,7 +301,7 @@ fn diagonal_matrix(c: &mut Checker<'_>, v: NodeId, k: i64) -> NodeId {
     let g = &mut c.graph;
     let extent = g.shape(v).iter().fold(Size::from(k.saturating_abs()), |sum, size| sum.plus(size));
     let shape = [extent.clone(), extent.clone()];
-    let padded = if k == 0 { v } else { g.place(v, &[Size::from(0)], &[1], &[extent.clone()]) };
+    let padded = if k == 0 { v } else { g.place(v, &[Size::from(0)], &[1], std::slice::from_ref(&extent)) };
     // Above the diagonal an element belongs to its row, below to its column.
     let spread = g.broadcast(padded, &[usize::from(k < 0)], &shape);
     let iota = g.iota(&extent);
