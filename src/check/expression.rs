@@ -108,9 +108,7 @@ impl Checker<'_> {
             && name == "random"
             && self.scope.get(name).is_none()
         {
-            return Err(
-                not_available(span, "`random`").help("make the numbers from an index, or load them from a file")
-            );
+            return super::builtins::random_function(&field.text, field.span).map(Value::Function);
         }
         let value = self.expression(base)?;
         match (&value, field.text.as_str()) {

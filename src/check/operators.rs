@@ -72,10 +72,14 @@ impl Checker<'_> {
             Signature::Number if common == DType::Bool => DType::I64,
             Signature::Float | Signature::FloatPredicate if !common.is_float() => DType::F64,
             Signature::Logic => DType::Bool,
+            Signature::Integer | Signature::IntegerToFloat => DType::I64,
             _ => common,
         };
         for operand in operands.iter().filter(|_| op.signature == Signature::Logic) {
             self.expect_bool(operand, &format!("`{}` takes truth values", op.name))?;
+        }
+        if let Signature::Integer | Signature::IntegerToFloat = op.signature {
+            operands.iter().try_for_each(|operand| self.expect_integer(operand, op.name))?;
         }
         if let (Signature::Select, Some(condition)) = (op.signature, operands.first()) {
             self.expect_bool(condition, "the condition of `where` is a truth value")?;
@@ -90,6 +94,12 @@ impl Checker<'_> {
             && let ([_, divisor], [_, written]) = (aligned.as_mut_slice(), operands)
         {
             *divisor = self.checked_divisor(*divisor, written.span);
+        }
+        if dtype == DType::I64
+            && op.name == "pow"
+            && let ([_, exponent], [_, written]) = (aligned.as_mut_slice(), operands)
+        {
+            *exponent = self.checked_exponent(*exponent, written.span);
         }
         self.graph.span = span;
         let id = self.graph.map(op, &aligned);
@@ -106,11 +116,35 @@ impl Checker<'_> {
             .help("compare it with something: x != 0"))
     }
 
+    pub(super) fn expect_integer(&self, operand: &Operand, what: &str) -> Result<()> {
+        let ty = self.graph.ty(operand.id);
+        if !ty.dtype.is_float() {
+            return Ok(());
+        }
+        Err(Diagnostic::error(codes::TYPE, operand.span, format!("`{what}` takes whole numbers"))
+            .at(format!("this is {ty}"))
+            .help("convert with i64(x)"))
+    }
+
     fn checked_divisor(&mut self, divisor: NodeId, span: Span) -> NodeId {
         if self.graph.as_constant(divisor).is_some_and(|c| c.as_f64() != 0.0) {
             return divisor;
         }
         self.check(CheckKind::NonZero, divisor, None, span)
+    }
+
+    /// An integer to a negative integer power is no integer.
+    fn checked_exponent(&mut self, exponent: NodeId, span: Span) -> NodeId {
+        if self.graph.as_constant(exponent).is_some_and(|c| c.as_f64() >= 0.0) {
+            return exponent;
+        }
+        let shape = self.graph.shape(exponent).to_vec();
+        let zero = self.graph.int(0);
+        let zero = self.graph.broadcast(zero, &[], &shape);
+        let holds = self.graph.map(&elementwise::GREATER_EQUAL, &[exponent, zero]);
+        let message = "an integer to a negative integer power: write f64(a) ^ b";
+        self.check(CheckKind::Assert { message: Some(message.to_string()) }, holds, None, span);
+        exponent
     }
 
     /// A run-time check of a value, against a size if its kind needs one. It is remembered, so that it happens
@@ -327,21 +361,31 @@ impl Checker<'_> {
         }
     }
 
-    /// Leading axes of a batch of matrix products must agree, or be absent on one side.
+    /// Leading axes of a batch of matrix products must agree, be absent on one side, or have the literal size 1.
     fn match_leading(
         &mut self,
         a: NodeId,
         b: NodeId,
         mismatch: &dyn Fn(crate::diagnostic::Code, String) -> Box<Diagnostic>,
     ) -> Result<(NodeId, NodeId)> {
-        let leading = |x| self.graph.shape(x).iter().rev().skip(2);
-        for (sa, sb) in leading(a).zip(leading(b)) {
-            if sa != sb {
-                let text = format!("the leading axes of `@` have sizes {sa} and {sb}");
-                return Err(mismatch(codes::SIZES, text));
+        let leading = |x| self.graph.shape(x).iter().rev().skip(2).rev().cloned().collect::<Vec<Size>>();
+        let (mut la, mut lb) = (leading(a), leading(b));
+        for (sa, sb) in la.iter_mut().rev().zip(lb.iter_mut().rev()) {
+            match (sa.is_one(), sb.is_one()) {
+                _ if sa == sb => {}
+                (true, _) => *sa = sb.clone(),
+                (_, true) => *sb = sa.clone(),
+                _ => {
+                    let text = format!("the leading axes of `@` have sizes {sa} and {sb}");
+                    return Err(mismatch(codes::SIZES, text));
+                }
             }
         }
-        Ok((a, b))
+        let mut spread = |x: NodeId, mut lead: Vec<Size>| {
+            lead.extend(self.graph.shape(x).iter().skip(lead.len()).cloned());
+            self.stretch(x, &lead)
+        };
+        Ok((spread(a, la), spread(b, lb)))
     }
 
     /// Whether two types agree; the sizes must be equal symbolically.

@@ -272,6 +272,8 @@ fn dtypes(nest: &Nest, buffers: &[DType]) -> Vec<DType> {
             Inst::Map(op, args) => match op.signature {
                 Signature::Predicate | Signature::FloatPredicate | Signature::Logic => DType::Bool,
                 Signature::Select => all[args[1]],
+                Signature::Integer => DType::I64,
+                Signature::IntegerToFloat => DType::F64,
                 Signature::Number | Signature::Float => all[args[0]],
             },
         });

@@ -180,6 +180,8 @@ fn map_dtype(signature: Signature, dtypes: &[DType]) -> Result<DType, String> {
     admits(signature, first)?;
     Ok(match signature {
         Signature::Predicate | Signature::FloatPredicate => DType::Bool,
+        Signature::Integer => DType::I64,
+        Signature::IntegerToFloat => DType::F64,
         Signature::Number | Signature::Float | Signature::Logic | Signature::Select => first,
     })
 }
@@ -189,6 +191,10 @@ fn admits(signature: Signature, dtype: DType) -> Verdict {
         Signature::Number => expect_number(dtype),
         Signature::Float | Signature::FloatPredicate => expect_float(dtype),
         Signature::Predicate | Signature::Select => Ok(()),
+        Signature::Integer | Signature::IntegerToFloat => {
+            require!(dtype == DType::I64, "expected i64, found {dtype}");
+            Ok(())
+        }
         Signature::Logic => {
             require!(dtype == DType::Bool, "expected truth values, found {dtype}");
             Ok(())

@@ -108,6 +108,8 @@ impl Graph {
             Signature::Predicate | Signature::FloatPredicate | Signature::Logic => DType::Bool,
             Signature::Select => self.ty(args[1]).dtype,
             Signature::Number | Signature::Float => self.ty(args[0]).dtype,
+            Signature::Integer => DType::I64,
+            Signature::IntegerToFloat => DType::F64,
         };
         self.add(Op::Map(op), args, Type::array(dtype, shape))
     }

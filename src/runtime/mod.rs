@@ -9,6 +9,7 @@ pub mod fault;
 pub mod math;
 pub mod print;
 pub(crate) mod product;
+pub mod random;
 pub(crate) mod routine;
 pub(crate) mod scalar;
 pub mod threads;

@@ -5,6 +5,7 @@
 
 use crate::ops::elementwise::{floor_divide, remainder};
 use crate::ops::elementwise::{int_floor_divide, int_power, int_remainder};
+use crate::runtime::random;
 
 /// The function behind the name `<operator>_<dtype>`.
 pub(crate) fn symbol(name: &str) -> Option<*const u8> {
@@ -18,8 +19,28 @@ pub(crate) fn symbol(name: &str) -> Option<*const u8> {
         "remainder_i64" => remainder_i64 as *const u8,
         "remainder_f64" => remainder_f64 as *const u8,
         "remainder_f32" => remainder_f32 as *const u8,
+        "random_bits_i64" => random_bits as *const u8,
+        "bits_below_i64" => bits_below as *const u8,
+        "bits_to_uniform_i64" => bits_to_uniform as *const u8,
+        "bits_to_normal_i64" => bits_to_normal as *const u8,
         _ => return None,
     })
+}
+
+extern "C" fn random_bits(key: i64, counter: i64) -> i64 {
+    random::bits(key, counter)
+}
+
+extern "C" fn bits_below(bits: i64, n: i64) -> i64 {
+    random::below(bits, n)
+}
+
+extern "C" fn bits_to_uniform(bits: i64) -> f64 {
+    random::uniform(bits)
+}
+
+extern "C" fn bits_to_normal(bits: i64) -> f64 {
+    random::normal(bits)
 }
 
 extern "C" fn pow_i64(base: i64, exponent: i64) -> i64 {

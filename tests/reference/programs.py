@@ -5,7 +5,7 @@
     python tests/reference/programs.py --write indexing.tome
 
 Lines of a program that start with `#|` are the same program in Python; `p(...)` prints as Microtome does.
-Needs numpy; programs that use jax are left out without it.
+Needs numpy, and scipy for some; programs that use jax are left out without it.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-//! Derivatives, and products in index notation.
+//! Derivatives.
 //!
 //! In: `grad(e, p)` and its kin. Out: `grad` nodes, expanded later by a pass.
 //! Always holds: what is differentiated is a float scalar, and what it is differentiated by is a name.
@@ -41,41 +41,7 @@ pub(super) const ALL: &[Builtin] = &[
             Ok(Value::array(c.graph.add(Op::StopGradient, vec![operand.id], ty)))
         },
     },
-    Builtin {
-        name: "dot",
-        doc: "dot(a, b): NumPy's dot for vectors and matrices, the same as a @ b.",
-        example: ("print(dot([1.0, 2.0], [3.0, 4.0]))", "11.0"),
-        apply: |c, call| {
-            call.allow(&[])?;
-            let [a, b] = c.operands_of(call, "dot(a, b)")?;
-            c.matrix_product(a, b, call.span)
-        },
-    },
-    Builtin {
-        name: "outer",
-        doc: "outer(a, b): the matrix of all products a[i] * b[j].",
-        example: ("print(outer([1, 2], [3, 4]))", "[[3 4]\n [6 8]]"),
-        apply: |c, call| {
-            call.allow(&[])?;
-            let operands = c.operands_of::<2>(call, "outer(a, b)")?;
-            for operand in &operands {
-                vector(c, operand.id, operand.span, "outer")?;
-            }
-            let dtype = c.common_dtype(&operands);
-            let [a, b] = operands.map(|operand| c.graph.cast(operand.id, dtype));
-            c.graph.span = call.span;
-            Ok(Value::array(c.graph.contract(&[(a, vec![0]), (b, vec![1])], &[0, 1])))
-        },
-    },
 ];
-
-fn vector(c: &Checker<'_>, id: NodeId, span: Span, what: &str) -> Result<()> {
-    match c.graph.ty(id).rank() {
-        1 => Ok(()),
-        _ => Err(Diagnostic::error(codes::RANK, span, format!("`{what}` takes vectors"))
-            .at(format!("this is {}", c.graph.ty(id)))),
-    }
-}
 
 /// The differentiated value and the gradients.
 fn gradient(c: &mut Checker<'_>, call: &Call<'_>) -> Result<(NodeId, Value)> {

@@ -5,10 +5,11 @@
 
 use super::Builtin;
 use crate::check::call::Call;
+use crate::check::operators::Operand;
 use crate::check::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{Constant, NodeId, Size};
-use crate::ops::elementwise::{DIVIDE, EQUAL, MULTIPLY};
+use crate::graph::{Constant, NodeId, Size, Type};
+use crate::ops::elementwise::{DIVIDE, EQUAL, MAXIMUM, MULTIPLY};
 use crate::runtime::array::DType;
 
 macro_rules! casting {
@@ -62,18 +63,38 @@ pub(super) const ALL: &[Builtin] = &[
         apply: |c, call| like(c, call, 1.0),
     },
     Builtin {
-        name: "eye",
-        doc: "eye(n): the identity matrix.",
-        example: ("print(eye(2))", "[[1. 0.]\n [0. 1.]]"),
+        name: "full_like",
+        doc: "full_like(x, value): an array of one value with x's type and shape.",
+        example: ("print(full_like([1.0, 2.0], 7))", "[7. 7.]"),
         apply: |c, call| {
             call.allow(&[])?;
+            let [x, value] = c.operands_of(call, "full_like(x, value)")?;
+            let Type { dtype, shape } = c.graph.ty(x.id).clone();
+            let ty = c.graph.ty(value.id).clone();
+            let fitting = if ty.rank() == 0 { c.assignable(value, dtype) } else { None };
+            let Some(value) = fitting else {
+                return Err(Diagnostic::error(codes::TYPE, value.span, format!("the value is one {dtype}"))
+                    .at(format!("this is {ty}")));
+            };
+            Ok(Value::array(c.graph.broadcast(value, &[], &shape)))
+        },
+    },
+    Builtin {
+        name: "eye",
+        doc: "eye(n): the identity matrix; eye(n, m, k=1): ones on the diagonal of that number, zeros elsewhere.",
+        example: ("print(eye(2))", "[[1. 0.]\n [0. 1.]]"),
+        apply: |c, call| {
+            call.allow(&["k"])?;
             let form = "eye(n) or eye(n, m)";
+            let shift = call.named("k").map_or(Ok(0), |expr| c.literal_int(expr, "the number of a diagonal"))?;
             let sizes = c.sizes(&call.positional(1..=2, form)?)?;
             let (Some(rows), Some(columns)) = (sizes.first(), sizes.last()) else {
                 return Err(call.miscounted(form));
             };
             let shape = [rows.clone(), columns.clone()];
             let (rows, columns) = (c.graph.iota(rows), c.graph.iota(columns));
+            let shift = c.graph.int(shift);
+            let rows = c.graph.plus(rows, shift);
             let rows = c.graph.broadcast(rows, &[0], &shape);
             let columns = c.graph.broadcast(columns, &[1], &shape);
             let equal = c.graph.map(&EQUAL, &[rows, columns]);
@@ -82,7 +103,7 @@ pub(super) const ALL: &[Builtin] = &[
     },
     Builtin {
         name: "arange",
-        doc: "arange(n), arange(a, b), arange(a, b, step): evenly spaced numbers, b excluded.",
+        doc: "arange(n), arange(a, b), arange(a, b, step): evenly spaced numbers, b excluded; floats must be literals.",
         example: ("print(arange(2, 8, 2))", "[2 4 6]"),
         apply: arange,
     },
@@ -119,8 +140,7 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let exprs = call.positional(1..=3, "arange(n), arange(a, b) or arange(a, b, step)")?;
     let operands = c.operands(&exprs)?;
     if operands.iter().any(|o| c.graph.ty(o.id).dtype.is_float()) {
-        return Err(Diagnostic::error(codes::TYPE, call.span, "`arange` counts in whole numbers")
-            .help("write linspace(a, b, n), or scale: 0.1 * arange(n)"));
+        return float_arange(c, call, &operands);
     }
     let bounds = exprs.iter().map(|e| c.size_of(e, "a bound of `arange`")).collect::<Result<Vec<_>>>()?;
     let (start, stop) = match bounds.as_slice() {
@@ -160,6 +180,35 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     Ok(Value::array(add_offset(c, start, scaled)))
 }
 
+/// Floats in steps, as NumPy has them: `ceil((b - a) / step)` of them, `a + i * step`.
+fn float_arange(c: &mut Checker<'_>, call: &Call<'_>, operands: &[Operand]) -> Result<Value> {
+    let known: Option<Vec<f64>> = operands.iter().map(|o| Some(c.graph.as_constant(o.id)?.as_f64())).collect();
+    let (start, stop, step) = match known.as_deref() {
+        Some([stop]) => (0.0, *stop, 1.0),
+        Some([start, stop]) => (*start, *stop, 1.0),
+        Some([start, stop, step]) => (*start, *stop, *step),
+        _ => {
+            return Err(Diagnostic::error(
+                codes::NOT_A_CONSTANT,
+                call.span,
+                "the length of this `arange` depends on floats that are not literals",
+            )
+            .help("write linspace(a, b, n), or scale: 0.1 * arange(n)"));
+        }
+    };
+    let count = ((stop - start) / step).ceil().max(0.0);
+    if step == 0.0 || !count.is_finite() || count > 1e15 {
+        return Err(Diagnostic::error(codes::ARGUMENTS, call.span, "this `arange` has no end"));
+    }
+    let dtype = c.common_dtype(operands);
+    let iota = c.graph.iota(&Size::from(count as i64));
+    let counter = c.graph.cast(iota, dtype);
+    let (start, step) =
+        (c.graph.constant(Constant::float(start), dtype), c.graph.constant(Constant::float(step), dtype));
+    let scaled = c.graph.times(counter, step);
+    Ok(Value::array(c.graph.plus(scaled, start)))
+}
+
 fn add_offset(c: &mut Checker<'_>, start: NodeId, scaled: NodeId) -> NodeId {
     match c.graph.as_size(start).and_then(|size| size.as_const()) {
         Some(0) => scaled,
@@ -179,11 +228,9 @@ fn linspace(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     };
     let [a, b] = ends.map(|end| c.graph.cast(end.id, dtype));
     // a + (b - a) * i / (n - 1), with the last element exactly b, as NumPy has it.
-    let intervals = match count.as_const() {
-        Some(value) => Size::from((value - 1).max(1)),
-        None => count.minus(&Size::one()),
-    };
-    let last = c.graph.size_value(&intervals);
+    // One number is a, and has no step.
+    let (one, last) = (c.graph.int(1), c.graph.size_value(&count.minus(&Size::one())));
+    let last = c.graph.map(&MAXIMUM, &[last, one]);
     let (last_float, iota) = (c.graph.cast(last, dtype), c.graph.iota(&count));
     let counter = c.graph.cast(iota, dtype);
     let width = c.graph.map(&crate::ops::elementwise::SUBTRACT, &[b, a]);

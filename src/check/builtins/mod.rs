@@ -7,17 +7,24 @@ mod along;
 mod calculus;
 mod cumulative;
 mod folding;
+mod indexing;
 mod making;
+mod norms;
 mod order;
+mod products;
 mod quantiles;
+mod random;
 mod reductions;
+mod repeating;
+mod rounding;
 mod shapes;
 mod top;
 
 use super::call::Call;
 use super::{Checker, Value};
-use crate::diagnostic::Result;
+use crate::diagnostic::{Diagnostic, Result, codes, nearest};
 use crate::ops::elementwise;
+use crate::syntax::span::Span;
 
 /// A builtin function.
 pub(super) struct Builtin {
@@ -35,10 +42,16 @@ const FAMILIES: &[&[Builtin]] = &[
     calculus::ALL,
     cumulative::ALL,
     folding::ALL,
+    indexing::ALL,
     making::ALL,
+    norms::ALL,
     order::ALL,
+    products::ALL,
     quantiles::ALL,
+    random::ALL,
     reductions::ALL,
+    repeating::ALL,
+    rounding::ALL,
     shapes::ALL,
     top::ALL,
 ];
@@ -52,6 +65,27 @@ pub(super) fn find(name: &str) -> Option<&'static Builtin> {
     all().find(|builtin| builtin.name == name)
 }
 
+/// The builtin `random.<field>`, by its whole name.
+pub(super) fn random_function(field: &str, span: Span) -> Result<String> {
+    let name = format!("random.{field}");
+    if find(&name).is_some() {
+        return Ok(name);
+    }
+    let known: Vec<&str> = all().filter_map(|builtin| builtin.name.strip_prefix("random.")).collect();
+    let error = Diagnostic::error(codes::UNKNOWN_FIELD, span, format!("there is no `{name}`"));
+    Err(match (nearest(field, known.iter().copied()), field) {
+        (_, "randn" | "standard_normal") => error.help("write random.normal(key, n)"),
+        (_, "rand" | "random") => error.help("write random.uniform(key, n)"),
+        (_, "randint") => error.help("write random.integers(key, low, high, n)"),
+        (_, "shuffle" | "randperm") => error.help("write random.permutation(key, x)"),
+        (_, "seed" | "key" | "PRNGKey" | "default_rng" | "RandomState") => {
+            error.help("a key is a whole number: random.normal(42, n)")
+        }
+        (Some(near), _) => error.help(format!("did you mean `random.{near}`?")),
+        (None, _) => error.help(format!("there are random.{}", known.join(", random."))),
+    })
+}
+
 /// Elementwise operators that are written as functions; the others have a sign of their own.
 pub(super) fn is_written(name: &str) -> bool {
     elementwise::find(name).is_some_and(|op| !op.doc.contains("Written ") && !op.doc.contains("written "))
@@ -60,7 +94,7 @@ pub(super) fn is_written(name: &str) -> bool {
 
 /// Every name that a program can call without defining it.
 pub(super) fn names() -> Vec<&'static str> {
-    let written = elementwise::all().map(|op| op.name).filter(|name| is_written(name));
+    let written = elementwise::all().map(|op| op.name).filter(|name| is_written(name) && find(name).is_none());
     all().map(|builtin| builtin.name).chain(written).collect()
 }
 
@@ -72,7 +106,7 @@ pub(super) fn differentiates(name: &str) -> bool {
 /// Name, help and example of every builtin, with the example's output: for docs, `:doc` and the example tests.
 pub fn documentation() -> Vec<(&'static str, &'static str, (&'static str, &'static str))> {
     let builtins = all().map(|builtin| (builtin.name, builtin.doc, builtin.example));
-    let operators = elementwise::all().map(|op| (op.name, op.doc, op.example));
+    let operators = elementwise::all().filter(|op| find(op.name).is_none()).map(|op| (op.name, op.doc, op.example));
     let mut table: Vec<_> = builtins.chain(operators).collect();
     table.sort_by_key(|(name, ..)| *name);
     table
@@ -103,7 +137,20 @@ pub(super) fn foreign(name: &str) -> Option<&'static str> {
         "amax" => "write max(x)",
         "amin" => "write min(x)",
         "vstack" | "hstack" | "vertcat" | "horzcat" | "cat" | "concatenate" => "write concat(a, b, axis=0)",
-        "permute" | "swapaxes" => "write transpose(x, axes…)",
+        "permute" => "write transpose(x, axes…)",
+        "random" | "rand" => {
+            "write random.uniform(key, n), random.normal(key, n) or random.integers(key, low, high, n)"
+        }
+        "randn" => "write random.normal(key, n)",
+        "randi" | "randint" => "write random.integers(key, low, high, n)",
+        "randperm" => "write random.permutation(key, n)",
+        "fliplr" => "write flip(x, axis=1)",
+        "flipud" => "write flip(x, axis=0)",
+        "circshift" => "write roll(x, shift, axis=0)",
+        "repmat" => "write tile(x, n, m)",
+        "tensordot" => "write einsum(\"ij,jk->ik\", a, b)",
+        "identity" => "write eye(n)",
+        "nnz" | "count_nonzero" => "write count(x)",
         "jacfwd" | "jacrev" | "gradient" => "write grad(e, p) for the gradient of a scalar",
         "vmap" => "write a comprehension: [f(x[i]) for i in 0:n]",
         _ => return None,
@@ -119,13 +166,6 @@ pub(super) fn later(name: &str) -> bool {
         "vjp",
         "unique",
         "find",
-        "roll",
-        "pad",
-        "tile",
-        "repeat",
-        "diag",
-        "tril",
-        "triu",
         "svd",
         "eigh",
         "qr",
@@ -149,7 +189,6 @@ pub(super) fn later(name: &str) -> bool {
         "hist",
         "imshow",
         "list",
-        "einsum",
     ];
     LATER.contains(&name)
 }

@@ -6,11 +6,10 @@
 use super::Builtin;
 use crate::check::call::Call;
 use crate::check::generator::Generated;
-use crate::check::operators::Operand;
 use crate::check::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{CheckKind, NodeId, Op, Size};
-use crate::ops::elementwise::{self, DIVIDE, EXP, GREATER, ISFINITE, LOG, SQRT, SUBTRACT, WHERE};
+use crate::ops::elementwise::{self, DIVIDE, EXP, GREATER, ISFINITE, LOG, MAXIMUM, SQRT, SUBTRACT, WHERE};
 use crate::ops::reduction::{self, Reduction};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
@@ -43,7 +42,7 @@ pub(super) const ALL: &[Builtin] = &[
         name: "max",
         doc: "The largest element, overall or along axis=; of two arguments the larger, element by element.",
         example: ("print(max([2.0, 5.0, 4.0]))", "5.0"),
-        apply: |c, call| extremum(c, call, &reduction::MAX, &elementwise::MAXIMUM),
+        apply: |c, call| extremum(c, call, &reduction::MAX, &MAXIMUM),
     },
     Builtin {
         name: "min",
@@ -78,25 +77,13 @@ pub(super) const ALL: &[Builtin] = &[
         },
     },
     Builtin {
-        name: "norm",
-        doc: "The Euclidean norm: the square root of the sum of squares.",
-        example: ("print(norm([3.0, 4.0]))", "5.0"),
-        apply: |c, call| {
-            let mut over = Over::read(c, call, &[])?;
-            over.make_float(c);
-            let square = c.graph.times(over.x, over.x);
-            let sum = over.reduce(c, &reduction::SUM, square);
-            Ok(Value::array(c.graph.map(&SQRT, &[sum])))
-        },
-    },
-    Builtin {
         name: "count",
-        doc: "How many elements are true.",
+        doc: "How many elements are true, or not 0.",
         example: ("print(count([true, false, true]))", "2"),
         apply: |c, call| {
             let over = Over::read(c, call, &[])?;
-            c.expect_bool(&over.operand(call.span), "`count` counts truth values")?;
-            let ones = c.graph.cast(over.x, DType::I64);
+            let truths = c.graph.cast(over.x, DType::Bool);
+            let ones = c.graph.cast(truths, DType::I64);
             Ok(Value::array(over.reduce(c, &reduction::SUM, ones)))
         },
     },
@@ -145,12 +132,12 @@ pub(super) const ALL: &[Builtin] = &[
 ];
 
 /// What is reduced, and along which axes.
-struct Over {
-    x: NodeId,
-    axes: Vec<usize>,
+pub(super) struct Over {
+    pub(super) x: NodeId,
+    pub(super) axes: Vec<usize>,
     keep: bool,
     literal: bool,
-    span: Span,
+    pub(super) span: Span,
     /// How many elements are meant, where a generator's range leaves some out.
     members: Option<NodeId>,
 }
@@ -166,7 +153,7 @@ fn left_out(name: &str) -> Option<f64> {
 
 impl Over {
     /// Reads `f(x, axis=…, keepdims=…)` or `f(e for …)`.
-    fn read(c: &mut Checker<'_>, call: &Call<'_>, more: &[&str]) -> Result<Over> {
+    pub(super) fn read(c: &mut Checker<'_>, call: &Call<'_>, more: &[&str]) -> Result<Over> {
         let mut known = vec!["axis", "keepdims"];
         known.extend(more);
         call.allow(&known)?;
@@ -187,11 +174,7 @@ impl Over {
         Ok(Over { x: operand.id, axes, keep, literal: operand.literal, span: operand.span, members: None })
     }
 
-    fn operand(&self, span: Span) -> Operand {
-        Operand { id: self.x, literal: self.literal, span }
-    }
-
-    fn make_float(&mut self, c: &mut Checker<'_>) {
+    pub(super) fn make_float(&mut self, c: &mut Checker<'_>) {
         if !c.graph.ty(self.x).dtype.is_float() {
             self.x = c.graph.cast(self.x, DType::F64);
         }
@@ -203,12 +186,12 @@ impl Over {
     }
 
     /// The reduction, with axes of size 1 left if `keepdims` asks for it.
-    fn reduce(&self, c: &mut Checker<'_>, kind: &'static Reduction, x: NodeId) -> NodeId {
+    pub(super) fn reduce(&self, c: &mut Checker<'_>, kind: &'static Reduction, x: NodeId) -> NodeId {
         let reduced = self.plain_reduce(c, kind, x);
         self.kept(c, reduced)
     }
 
-    fn kept(&self, c: &mut Checker<'_>, reduced: NodeId) -> NodeId {
+    pub(super) fn kept(&self, c: &mut Checker<'_>, reduced: NodeId) -> NodeId {
         if !self.keep {
             return reduced;
         }
@@ -226,7 +209,7 @@ impl Over {
     }
 
     /// Reports a reduction that has no answer because there is nothing to reduce.
-    fn require_elements(&self, c: &mut Checker<'_>, message: String, span: Span) -> Result<()> {
+    pub(super) fn require_elements(&self, c: &mut Checker<'_>, message: String, span: Span) -> Result<()> {
         let Some(members) = self.members else {
             return c.require_nonnegative(&self.count(c).minus(&Size::one()), &message, span);
         };
@@ -285,7 +268,7 @@ fn reduce(c: &mut Checker<'_>, call: &Call<'_>, kind: &'static Reduction) -> Res
     let mut over = Over::read(c, call, &[])?;
     let dtype = c.graph.ty(over.x).dtype;
     match kind.name {
-        "any" | "all" => c.expect_bool(&over.operand(over.span), &format!("`{}` takes truth values", kind.name))?,
+        "any" | "all" => over.x = c.graph.cast(over.x, DType::Bool),
         _ if dtype == DType::Bool => over.x = c.graph.cast(over.x, DType::I64),
         _ => {}
     }
@@ -297,7 +280,11 @@ fn reduce(c: &mut Checker<'_>, call: &Call<'_>, kind: &'static Reduction) -> Res
         return positional(c, over, kind);
     }
     let literal = over.literal && over.axes.is_empty();
-    Ok(Value::Array { id: over.reduce(c, kind, over.x), literal })
+    let mut id = over.reduce(c, kind, over.x);
+    if dtype == DType::Bool && matches!(kind.name, "max" | "min") {
+        id = c.graph.cast(id, DType::Bool);
+    }
+    Ok(Value::Array { id, literal })
 }
 
 /// Positions along one axis, or in the flattened array.
@@ -332,6 +319,12 @@ fn extremum(
     call.allow(&[])?;
     let exprs = call.positional(2..=2, &format!("{0}(a, b) or {0}(x)", call.name))?;
     let operands = c.operands(&exprs)?;
+    let truths = operands.iter().all(|operand| c.graph.ty(operand.id).dtype == DType::Bool);
+    let pair = match pair.name {
+        "maximum" if truths => &elementwise::OR,
+        _ if truths => &elementwise::AND,
+        _ => pair,
+    };
     c.elementwise(pair, &operands, call.span)
 }
 
@@ -359,5 +352,9 @@ fn variance(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let distance = c.graph.map(&SUBTRACT, &[over.x, mean]);
     let square = c.graph.times(distance, distance);
     let sum = over.reduce(c, &reduction::SUM, square);
-    Ok(Value::array(divide_by(c, sum, &count.minus(&Size::from(ddof)))))
+    // As in NumPy a divisor is not below 0: what has too few elements is nan or infinite.
+    let (freedom, zero) = (c.graph.size_value(&count.minus(&Size::from(ddof))), c.graph.int(0));
+    let freedom = if ddof > 0 { c.graph.map(&MAXIMUM, &[freedom, zero]) } else { freedom };
+    let freedom = c.graph.cast(freedom, c.graph.ty(sum).dtype);
+    Ok(Value::array(c.graph.map(&DIVIDE, &[sum, freedom])))
 }

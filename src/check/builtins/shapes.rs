@@ -9,8 +9,6 @@ use crate::check::operators::Operand;
 use crate::check::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Size};
-use crate::ops::elementwise::{MAXIMUM, MINIMUM};
-use crate::ops::reduction::SUM;
 use crate::syntax::ast::{Expr, ExprKind};
 
 pub(super) const ALL: &[Builtin] = &[
@@ -27,8 +25,40 @@ pub(super) const ALL: &[Builtin] = &[
         apply: transpose,
     },
     Builtin {
+        name: "swapaxes",
+        doc: "swapaxes(x, a, b): axes a and b exchanged.",
+        example: ("print(shape(swapaxes(zeros(2, 3, 4), 0, 2)))", "[4 3 2]"),
+        apply: |c, call| {
+            let (x, a, b) = and_two_axes(c, call, "swapaxes(x, 0, 1)")?;
+            let mut perm: Vec<usize> = (0..c.graph.ty(x).rank()).collect();
+            perm.swap(a, b);
+            Ok(Value::array(c.graph.transpose(x, &perm)))
+        },
+    },
+    Builtin {
+        name: "moveaxis",
+        doc: "moveaxis(x, from, to): one axis moved, the others in their order.",
+        example: ("print(shape(moveaxis(zeros(2, 3, 4), 0, -1)))", "[3 4 2]"),
+        apply: |c, call| {
+            let (x, from, to) = and_two_axes(c, call, "moveaxis(x, 0, -1)")?;
+            Ok(Value::array(c.graph.move_axis(x, from, to)))
+        },
+    },
+    Builtin {
+        name: "ravel",
+        doc: "ravel(x): all elements in row-major order along one axis.",
+        example: ("print(ravel([[1, 2], [3, 4]]))", "[1 2 3 4]"),
+        apply: flattened,
+    },
+    Builtin {
+        name: "flatten",
+        doc: "flatten(x): the same as ravel(x).",
+        example: ("print(flatten([[1, 2], [3, 4]]))", "[1 2 3 4]"),
+        apply: flattened,
+    },
+    Builtin {
         name: "expand_dims",
-        doc: "expand_dims(x, axis): a new axis of size 1.",
+        doc: "expand_dims(x, axis): a new axis of size 1, or several: expand_dims(x, (0, 2)).",
         example: ("print(shape(expand_dims([1, 2], 0)))", "[1 2]"),
         apply: |c, call| {
             call.allow(&["axis"])?;
@@ -37,9 +67,10 @@ pub(super) const ALL: &[Builtin] = &[
             let Some(axis) = axis.first().copied().or(call.named("axis")) else {
                 return Err(Diagnostic::error(codes::ARGUMENTS, call.span, "`expand_dims` needs an axis"));
             };
+            let count = if let ExprKind::Tuple(parts) = &axis.kind { parts.len() } else { 1 };
             let rank = c.graph.ty(operand.id).rank();
-            let axis = c.axis(axis, rank + 1)?;
-            Ok(Value::array(c.graph.expand(operand.id, axis)))
+            let axes = c.axes(axis, rank + count)?;
+            Ok(Value::array(axes.into_iter().fold(operand.id, |x, axis| c.graph.expand(x, axis))))
         },
     },
     Builtin {
@@ -60,8 +91,7 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("print(stack([1, 2], [3, 4], axis=1))", "[[1 3]\n [2 4]]"),
         apply: |c, call| {
             call.allow(&["axis"])?;
-            let exprs = call.positional(1..=1000, "stack(a, b, axis=0)")?;
-            let operands = c.operands(&exprs)?;
+            let operands = several(c, call, "stack(a, b, axis=0)")?;
             let rank = operands.first().map_or(0, |first| c.graph.ty(first.id).rank());
             let axis = call.named("axis").map_or(Ok(0), |expr| c.axis(expr, rank + 1))?;
             c.stack(&operands, axis, call.span)
@@ -72,29 +102,10 @@ pub(super) const ALL: &[Builtin] = &[
         doc: "flip(x): every axis reversed; flip(x, axis=0): that one.",
         example: ("print(flip([1, 2, 3]))", "[3 2 1]"),
         apply: |c, call| {
-            call.allow(&["axis"])?;
-            let [operand] = c.operands_of(call, "flip(x, axis=0)")?;
+            let (operand, axis) = with_axis(c, call, "flip(x) or flip(x, axis=0)")?;
             let rank = c.graph.ty(operand.id).rank();
-            let axes = call.named("axis").map_or(Ok((0..rank).collect()), |expr| c.axes(expr, rank))?;
+            let axes = axis.map_or(Ok((0..rank).collect()), |expr| c.axes(expr, rank))?;
             Ok(Value::array(axes.into_iter().fold(operand.id, |x, axis| c.graph.flip(x, axis))))
-        },
-    },
-    Builtin {
-        name: "trace",
-        doc: "trace(x): the sum of a square matrix's diagonal.",
-        example: ("print(trace([[1, 2], [3, 4]]))", "5"),
-        apply: trace,
-    },
-    Builtin {
-        name: "clip",
-        doc: "clip(x, lo, hi): x, but not below lo and not above hi.",
-        example: ("print(clip([1, 5, 9], 2, 6))", "[2 5 6]"),
-        apply: |c, call| {
-            call.allow(&[])?;
-            let [x, low, high] = c.operands_of(call, "clip(x, lo, hi)")?;
-            let raised = c.elementwise(&MAXIMUM, &[x, low], call.span)?;
-            let raised = c.as_operand(&raised, call.span)?;
-            c.elementwise(&MINIMUM, &[raised, high], call.span)
         },
     },
     Builtin {
@@ -145,6 +156,41 @@ pub(super) const ALL: &[Builtin] = &[
         },
     },
 ];
+
+/// The operands of a call that takes any number of them, also as one tuple.
+fn several(c: &mut Checker<'_>, call: &Call<'_>, form: &str) -> Result<Vec<Operand>> {
+    let exprs = call.positional(1..=1000, form)?;
+    let [only] = exprs.as_slice() else { return c.operands(&exprs) };
+    match c.expression(only)? {
+        Value::Tuple(parts) => parts.iter().map(|part| c.as_operand(part, only.span)).collect(),
+        value => Ok(vec![c.as_operand(&value, only.span)?]),
+    }
+}
+
+/// The operand, and the axis behind it or named, if there is one.
+fn with_axis<'e>(c: &mut Checker<'_>, call: &Call<'e>, form: &str) -> Result<(Operand, Option<&'e Expr>)> {
+    call.allow(&["axis"])?;
+    let (x, rest) = call.first_and_rest(1..=2, form)?;
+    match (rest.first(), call.named("axis")) {
+        (Some(_), Some(_)) => Err(call.miscounted(form)),
+        (axis, named) => Ok((c.operand(x)?, axis.copied().or(named))),
+    }
+}
+
+fn flattened(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
+    let operand = only(c, call)?;
+    let elements = c.graph.ty(operand.id).elements();
+    Ok(Value::array(c.graph.reshape(operand.id, &[elements])))
+}
+
+/// The operand and two of its axes.
+fn and_two_axes(c: &mut Checker<'_>, call: &Call<'_>, form: &str) -> Result<(NodeId, usize, usize)> {
+    call.allow(&[])?;
+    let [x, a, b] = call.exactly(form)?;
+    let id = c.operand(x)?.id;
+    let rank = c.graph.ty(id).rank();
+    Ok((id, c.axis(a, rank)?, c.axis(b, rank)?))
+}
 
 fn only(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Operand> {
     call.allow(&[])?;
@@ -229,10 +275,9 @@ fn transpose(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
 }
 
 fn squeeze(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
-    call.allow(&["axis"])?;
-    let [operand] = c.operands_of(call, "squeeze(x) or squeeze(x, axis=0)")?;
+    let (operand, axis) = with_axis(c, call, "squeeze(x) or squeeze(x, axis=0)")?;
     let shape = c.graph.shape(operand.id).to_vec();
-    let axes = match call.named("axis") {
+    let axes = match axis {
         None => (0..).zip(&shape).filter(|(_, size)| size.is_one()).map(|(axis, _)| axis).collect(),
         Some(expr) => c.axes(expr, shape.len())?,
     };
@@ -247,7 +292,7 @@ fn squeeze(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
 fn concat(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     call.allow(&["axis"])?;
     let form = "concat(a, b, axis=0)";
-    let operands = c.operands(&call.positional(1..=1000, form)?)?;
+    let operands = several(c, call, form)?;
     let Some(lead) = operands.first() else { return Err(call.miscounted(form)) };
     let first = c.graph.ty(lead.id).clone();
     let axis = call.named("axis").map_or(Ok(0), |expr| c.axis(expr, first.rank().max(1)))?;
@@ -272,20 +317,4 @@ fn concat(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let dtype = c.common_dtype(&operands);
     let parts: Vec<NodeId> = operands.iter().map(|o| c.graph.cast(o.id, dtype)).collect();
     Ok(Value::array(c.graph.concat(&parts, axis)))
-}
-
-fn trace(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
-    let operand = only(c, call)?;
-    let ty = c.graph.ty(operand.id).clone();
-    match ty.shape.as_slice() {
-        [rows, columns] if rows == columns => {
-            let at = c.graph.iota(rows);
-            let diagonal = c.graph.gather(operand.id, &[0, 1], &[at, at]);
-            Ok(Value::array(c.graph.reduce(&SUM, diagonal, &[0])))
-        }
-        _ => {
-            Err(Diagnostic::error(codes::SIZES, operand.span, "`trace` takes a square matrix")
-                .at(format!("this is {ty}")))
-        }
-    }
 }

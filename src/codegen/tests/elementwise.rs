@@ -70,6 +70,8 @@ fn signatures(op: &crate::ops::Elementwise) -> Vec<(Vec<DType>, DType)> {
         Signature::Predicate => same(&DType::ALL, Some(DType::Bool)),
         Signature::FloatPredicate => same(&[DType::F32, DType::F64], Some(DType::Bool)),
         Signature::Logic => same(&[DType::Bool], None),
+        Signature::Integer => same(&[DType::I64], None),
+        Signature::IntegerToFloat => same(&[DType::I64], Some(DType::F64)),
         Signature::Select => DType::ALL.iter().map(|dtype| (vec![DType::Bool, *dtype, *dtype], *dtype)).collect(),
     }
 }

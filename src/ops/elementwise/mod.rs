@@ -7,6 +7,7 @@ mod arithmetic;
 mod comparison;
 mod exponential;
 mod hyperbolic;
+mod random;
 mod rounding;
 mod selection;
 mod special;
@@ -24,6 +25,8 @@ pub(crate) use arithmetic::{floor_divide, int_floor_divide, int_power, int_remai
 pub use comparison::{EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, NOT_EQUAL};
 pub use exponential::{EXP, LOG};
 pub use hyperbolic::{SIGMOID, TANH};
+pub use random::{BITS_BELOW, BITS_TO_NORMAL, BITS_TO_UNIFORM, RANDOM_BITS};
+pub use rounding::ROUND;
 pub use selection::{AND, MAXIMUM, MINIMUM, NOT, OR, WHERE};
 pub use special::ISFINITE;
 pub use trigonometric::{COS, SIN};
@@ -43,6 +46,10 @@ pub enum Signature {
     Logic,
     /// A condition and two values of one type.
     Select,
+    /// Integers to an integer.
+    Integer,
+    /// Integers to an `f64`.
+    IntegerToFloat,
 }
 
 /// The derivative of the result by one operand.
@@ -236,6 +243,7 @@ const FAMILIES: &[&[&Elementwise]] = &[
     comparison::ALL,
     exponential::ALL,
     hyperbolic::ALL,
+    random::ALL,
     rounding::ALL,
     selection::ALL,
     special::ALL,
