@@ -13,11 +13,13 @@
 //! | what the code calls while it runs | [`runtime`] |
 //! | the same graph without cleverness | [`interp`] |
 //! | files | [`io`] |
+//! | the canonical form of a text | [`mod@format`] |
 //! | the public API | [`Session`], [`Module`], [`Kernel`] |
 
 pub mod check;
 pub mod codegen;
 pub mod diagnostic;
+pub mod format;
 pub mod graph;
 pub mod interp;
 pub mod io;

@@ -1,7 +1,9 @@
-//! Commands: `run`, `check`, `emit`.
+//! Commands: `run`, `check`, `emit`, `fmt`.
 //!
 //! In: the process's arguments. Out: an exit status.
 //! Always holds: only the library's public API is used.
+
+mod format;
 
 use clap::{Args, Parser, Subcommand};
 use microtome::{Error, InputSource, Module, RunOptions, Session, Stage};
@@ -39,6 +41,9 @@ enum Command {
         /// The program.
         file: PathBuf,
     },
+    /// Put programs into canonical form.
+    #[command(after_help = format::EXAMPLES)]
+    Fmt(format::Format),
 }
 
 #[derive(Args)]
@@ -73,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run_program(run),
         Command::Check { file } => check(file),
         Command::Emit { stage, function, file } => emit(stage, function.as_deref(), file),
+        Command::Fmt(arguments) => return format::run(arguments, use_color()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

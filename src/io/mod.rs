@@ -9,8 +9,10 @@ mod csv;
 mod error;
 mod npy;
 mod npz;
+mod text;
 
 pub use error::{FileError, FileErrorKind};
+pub use text::{read_bytes, save_text};
 
 use crate::runtime::array::Array;
 use std::path::Path;

@@ -5,6 +5,7 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod ast;
+pub mod comments;
 mod complaint;
 pub mod dump;
 mod habits;
