@@ -13,6 +13,7 @@
 //! | what the code calls while it runs | [`runtime`] |
 //! | the same graph without cleverness | [`interp`] |
 //! | files | [`io`] |
+//! | plots | [`plot`] |
 //! | the public API | [`Session`], [`Module`], [`Kernel`] |
 
 pub mod check;
@@ -25,6 +26,7 @@ pub mod loops;
 pub mod ops;
 pub mod passes;
 pub mod pipeline;
+pub mod plot;
 pub mod runtime;
 pub mod session;
 pub mod syntax;

@@ -12,6 +12,7 @@ mod function;
 mod generator;
 mod index;
 mod operators;
+pub mod plots;
 mod scope;
 mod statement;
 mod types;

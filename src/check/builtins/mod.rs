@@ -140,9 +140,6 @@ pub(super) fn later(name: &str) -> bool {
         "minimize",
         "root",
         "pca",
-        "plot",
-        "hist",
-        "imshow",
         "list",
         "einsum",
     ];
