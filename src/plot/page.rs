@@ -105,7 +105,8 @@ pub(super) fn layout(figure: &Figure) -> Page {
     let area = if let Content::Image(image) = &figure.content { square_pixels(image, area) } else { area };
     let mut page = Page { width, height, items: Vec::new() };
     page.items.push(Item::Rectangle { at: (0.0, 0.0), size: (width, height), color: [255; 3] });
-    let xticks = axes::ticks(figure, &x, (area.width / 90.0) as usize);
+    let apart = if matches!(figure.content, Content::Image(_)) { 60.0 } else { 90.0 };
+    let xticks = axes::ticks(figure, &x, (area.width / apart) as usize);
     let yticks = axes::ticks(figure, &y, (area.height / 50.0) as usize);
     if !matches!(figure.content, Content::Image(_)) {
         grid(&mut page, &area, (&x, &xticks), (&y, &yticks));
@@ -293,7 +294,7 @@ fn legend_width(all: &[Series]) -> f64 {
     let widths = all.iter().filter_map(|series| series.label.as_ref()).map(|label| font::width(label, TICK).min(220.0));
     widths
         .fold(None, |most: Option<f64>, width| Some(most.map_or(width, |most| most.max(width))))
-        .map_or(0.0, |widest| widest + LEGEND_SAMPLE + 10.0)
+        .map_or(0.0, |widest| widest + LEGEND_SAMPLE + 16.0)
 }
 
 /// To the right of the axes, where it hides nothing.

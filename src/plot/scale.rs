@@ -105,7 +105,7 @@ impl Scale {
         let (low, high) = self.ends();
         let (first, last) = ((low.log10() - 1e-9).ceil() as i32, (high.log10() + 1e-9).floor() as i32);
         let decades = (last - first + 1).max(0) as usize;
-        if decades >= 2 {
+        if decades > 2 {
             let stride = decades.div_ceil(count.max(2)).max(1);
             let exponents = (first..=last).filter(|e| e.rem_euclid(stride as i32) == 0);
             return exponents.map(|e| Tick { at: 10f64.powi(e), label: power_of_ten(e) }).collect();
@@ -209,7 +209,8 @@ mod tests {
         assert_eq!(labels(7.4, -3.0, false), ["-2", "0", "2", "4", "6"]);
         assert_eq!(labels(0.0, 3e8, false), ["0", "5e7", "1.0e8", "1.5e8", "2.0e8", "2.5e8", "3.0e8"]);
         assert_eq!(labels(0.0, 2e-7, false), ["0", "5e-8", "1.0e-7", "1.5e-7", "2.0e-7"]);
-        assert_eq!(labels(1e-3, 1e3, true), ["10⁻³", "0.1", "10", "10³"].map(String::from).to_vec().as_slice());
+        assert_eq!(labels(1e-3, 1e3, true), ["0.01", "1", "100"]);
+        assert_eq!(labels(1e-5, 2e-3, true), ["10⁻⁵", "10⁻⁴", "10⁻³"]);
         assert_eq!(labels(2.0, 60.0, true), ["2", "5", "10", "20", "50"]);
     }
 

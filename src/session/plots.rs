@@ -106,7 +106,8 @@ fn series(pairs: &[(Option<NodeId>, NodeId)], values: &Values, span: Span) -> Re
             Some(x) => columns(values, *x),
             None => vec![y.first().map_or(Vec::new(), |y| (0..y.len()).map(|k| k as f64).collect())],
         };
-        for k in 0..if x.is_empty() || y.is_empty() { 0 } else { x.len().max(y.len()) } {
+        let lines = if x.is_empty() || y.is_empty() { 0 } else { x.len().max(y.len()) };
+        for k in 0..lines {
             // A single column goes with all of the other's.
             let column = |columns: &[Vec<f64>]| columns.get(if columns.len() == 1 { 0 } else { k }).cloned();
             let (x, y) = (column(&x).unwrap_or_default(), column(&y).unwrap_or_default());

@@ -48,7 +48,16 @@ pub(super) const ALL: &[Builtin] = &[
               in file=\"p.svg\" (or .png); NaN and inf are gaps. Also title= xlabel= ylabel= xlim=(a, b) ylim= \
               logx=true logy=true width= height= (columns and lines, in a file pixels), label=\"…\" and \
               style=\"line\"|\"points\"|\"line+points\" (several: a tuple); only at the top level.",
-        example: ("", ""),
+        example: (
+            "plot([0, 1, 4, 9], width=30, height=7)",
+            "  │                        ⡠⠔⠊\n\
+  │                    ⢀⡠⠒⠉\n\
+5 ┤                 ⣀⠤⠒⠁\n\
+  │           ⢀⣀⠤⠒⠊⠉\n\
+0 ┤⣀⣀⡠⠤⠤⠤⠤⠒⠒⠒⠉⠁\n\
+  └┬────────────────┬─────────\n\
+   0                2",
+        ),
         apply: |_, call| Err(statement_only(call)),
     },
     Builtin {
@@ -56,7 +65,15 @@ pub(super) const ALL: &[Builtin] = &[
         doc: "hist(x): how many of an array's elements fall into each of 10 equal bins, as bars; bins=30 or edges, \
               range=(a, b), density=true as in numpy.histogram (what is not finite is left out). Also title= xlabel= \
               ylabel= xlim= ylim= logx= logy= width= height= file=; only at the top level.",
-        example: ("", ""),
+        example: (
+            "hist([1, 2, 2, 3], bins=3, width=30, height=6)",
+            "2 ┤         ▆▆▆▆▆▆▆▆\n\
+  │         ████████\n\
+1 ┤▇▇▇▇▇▇▇▇ ████████ ▇▇▇▇▇▇▇▇\n\
+0 ┤████████ ████████ ████████\n\
+  └┬────────────┬────────────┬\n\
+   1            2            3",
+        ),
         apply: |_, call| Err(statement_only(call)),
     },
     Builtin {
@@ -64,7 +81,16 @@ pub(super) const ALL: &[Builtin] = &[
         doc: "imshow(a): an array [h, w] as an image, row 0 above, or [h, w, 3] as red, green and blue (floats in 0..1, \
               integers in 0..255). vmin= and vmax= are the values of the first and last colour of colormap=\"viridis\" \
               (cividis, magma, inferno, plasma, gray). Also title= xlabel= ylabel= width= height= file=; only at the top level.",
-        example: ("", ""),
+        example: (
+            "imshow([[0, 1], [2, 3]], width=20, height=7)",
+            "  │    ░░░░\n\
+0 ┤    ░░░░\n\
+1 ┤▓▓▓▓████\n\
+  │▓▓▓▓████\n\
+  └──┬──┬──\n\
+     0  1\n\
+  0    ░░░░░▒▒▒▒▓▓▓▓▓███ 3",
+        ),
         apply: |_, call| Err(statement_only(call)),
     },
 ];

@@ -40,8 +40,9 @@ pub(super) fn series(screen: &mut Screen, frame: &Frame, all: &[Series], colors:
                         line(*from, *to, &mut |x, y| screen.dot(x + 2 * offset, y, color));
                     }
                 }
+                // A point between two gaps would be lost as one dot.
                 if let [(x, y)] = dots.as_slice() {
-                    screen.dot(x + 2 * offset, *y, color);
+                    screen.mark(x / 2 + offset, y / 4, letter(number, all.len(), colors), color);
                 }
             }
         }

@@ -33,7 +33,8 @@ impl Frame {
             Content::Image(image) => image_cells(image, width - left, rows, colors),
             _ => (width - left, rows),
         };
-        let xticks = axes::ticks(figure, &x, (columns / 12).max(2));
+        let apart = if matches!(figure.content, Content::Image(_)) { 6 } else { 10 };
+        let xticks = axes::ticks(figure, &x, (columns / apart).max(2));
         let yticks = axes::ticks(figure, &y, (rows / 3).max(2));
         Frame { x, y, left, columns, rows, width, xticks, yticks }
     }
