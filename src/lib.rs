@@ -14,6 +14,7 @@
 //! | the same graph without cleverness | [`interp`] |
 //! | files | [`io`] |
 //! | the canonical form of a text | [`mod@format`] |
+//! | plots | [`plot`] |
 //! | the public API | [`Session`], [`Module`], [`Kernel`] |
 
 pub mod check;
@@ -27,6 +28,7 @@ pub mod loops;
 pub mod ops;
 pub mod passes;
 pub mod pipeline;
+pub mod plot;
 pub mod runtime;
 pub mod session;
 pub mod syntax;

@@ -42,7 +42,8 @@ fn run(case: &Case, threads: usize, interpret: bool) -> Outcome {
             return outcome;
         }
     };
-    let options = RunOptions { inputs: case.inputs.iter().map(|text| input(text)).collect(), interpret };
+    let inputs = case.inputs.iter().map(|text| input(text)).collect();
+    let options = RunOptions { inputs, interpret, ..RunOptions::default() };
     let mut out = Vec::new();
     let result = module.run(&options, &mut out, &mut |warning| outcome.warnings.push(warning));
     if let Err(error) = result {

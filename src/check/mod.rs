@@ -15,6 +15,7 @@ mod generator;
 mod index;
 mod looping;
 mod operators;
+pub mod plots;
 mod scope;
 mod statement;
 mod types;

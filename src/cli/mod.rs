@@ -6,6 +6,7 @@
 mod format;
 
 use clap::{Args, Parser, Subcommand};
+use microtome::plot::{ColorDepth, Terminal};
 use microtome::{Error, InputSource, Module, RunOptions, Session, Stage};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -94,11 +95,26 @@ fn use_color() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// What standard output can show of a plot.
+fn terminal() -> Terminal {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if !std::io::stdout().is_terminal() {
+        return Terminal::default();
+    }
+    let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+    let colors = match (set("NO_COLOR"), set("TERM").as_deref(), set("COLORTERM").as_deref()) {
+        (Some(_), ..) | (_, None | Some("dumb"), _) => ColorDepth::None,
+        (_, _, Some("truecolor" | "24bit")) => ColorDepth::Full,
+        _ => ColorDepth::Indexed,
+    };
+    Terminal { width, colors }
+}
+
 fn run_program(run: &Run) -> Result<(), Error> {
     let session = run.threads.map_or_else(Session::new, |threads| Session::with_threads(usize::from(threads)));
     let module = session.compile_file(&run.file)?;
     let inputs = run.input.iter().map(|text| input_source(text)).collect();
-    let options = RunOptions { inputs, interpret: run.interpret };
+    let options = RunOptions { inputs, interpret: run.interpret, terminal: terminal() };
     let stdout = std::io::stdout();
     module.run(&options, &mut stdout.lock(), &mut |warning| eprint!("{warning}"))
 }

@@ -87,6 +87,17 @@ pub fn save_record(path: &Path, fields: &[(String, &Array)]) -> Result<(), FileE
     write().map_err(|e| e.when("write", path))
 }
 
+/// Writes a file that has been put together already, such as a picture.
+///
+/// # Errors
+/// If the file cannot be written; then the path is as it was.
+pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let fill = |writer: &mut std::io::BufWriter<std::fs::File>| {
+        std::io::Write::write_all(writer, bytes).map_err(|e| FileError::unwritable(e.to_string()))
+    };
+    atomic::write(path, fill).map_err(|e| e.when("write", path))
+}
+
 /// Opens a file for reading, and says how many bytes it has.
 fn open(path: &Path) -> Result<(std::fs::File, u64), FileError> {
     let file = std::fs::File::open(path).map_err(|e| error::not_opened(path, &e))?;

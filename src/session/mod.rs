@@ -9,6 +9,7 @@ mod emit;
 mod error;
 mod files;
 mod kernel;
+mod plots;
 mod script;
 
 pub use emit::Stage;

@@ -7,11 +7,13 @@
 use super::compile::Runnable;
 use super::kernel::bind_sizes;
 use super::{Error, Module};
+use crate::check::plots::{PLOTS, Plot};
 use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, codes, nearest};
 use crate::graph::{Copier, Graph, NodeId, Op, Size, SizeEnv, Type, reachable};
 use crate::io;
 use crate::pipeline::Context;
+use crate::plot::Terminal;
 use crate::runtime::array::{Array, ArrayView, DType};
 use crate::runtime::print::format_array;
 use crate::syntax::ast::{Argument, Expr, ExprKind, Input, Statement, StatementKind};
@@ -39,6 +41,8 @@ pub struct RunOptions {
     pub inputs: Vec<InputSource>,
     /// Use the reference interpreter instead of machine code.
     pub interpret: bool,
+    /// What plots are drawn on.
+    pub terminal: Terminal,
 }
 
 /// Files and the clock, for statements.
@@ -65,6 +69,7 @@ impl Host for Outside {
 enum Effect {
     Print(Vec<Value>),
     Save(PathBuf, Vec<(Option<String>, NodeId)>, Span),
+    Plot(Box<Plot>),
 }
 
 /// A statement whose work has not been done yet.
@@ -83,6 +88,7 @@ struct Runner<'m, 'o> {
     module: &'m Module,
     checker: Checker<'m>,
     interpret: bool,
+    terminal: Terminal,
     values: FxHashMap<NodeId, Array>,
     pending: Vec<Pending>,
     checked: usize,
@@ -105,9 +111,19 @@ impl Module {
         let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
         checker.announce(&self.statements);
         let values = bind_inputs(&mut checker, &self.inputs, given).map_err(|d| self.error(d))?;
-        let interpret = options.interpret;
-        let mut runner =
-            Runner { module: self, checker, interpret, values, pending: Vec::new(), checked: 0, out, warn, warned: 0 };
+        let (interpret, terminal) = (options.interpret, options.terminal);
+        let mut runner = Runner {
+            module: self,
+            checker,
+            interpret,
+            terminal,
+            values,
+            pending: Vec::new(),
+            checked: 0,
+            out,
+            warn,
+            warned: 0,
+        };
         runner.run().map_err(|d| self.error(d))
     }
 
@@ -152,6 +168,7 @@ impl Module {
             match effect(checker, statement)? {
                 Some(Effect::Print(values)) => outputs.extend(values.iter().flat_map(Value::nodes)),
                 Some(Effect::Save(_, parts, _)) => outputs.extend(parts.iter().map(|(_, id)| *id)),
+                Some(Effect::Plot(plot)) => outputs.extend(plot.nodes()),
                 None => {}
             }
         }
@@ -336,6 +353,9 @@ fn effect(checker: &mut Checker<'_>, statement: &Statement) -> Checking<Option<E
         match name.as_str() {
             "print" => return print(checker, args).map(Some),
             "save" => return save(checker, args, *span).map(Some),
+            name if PLOTS.contains(&name) => {
+                return checker.plot(name, args, *span).map(|plot| Some(Effect::Plot(Box::new(plot))));
+            }
             _ => {}
         }
     }
@@ -554,6 +574,7 @@ impl Runner<'_, '_> {
                 };
                 saved.map_err(|error| error.diagnostic(Some(*span)))
             }
+            Some(Effect::Plot(plot)) => super::plots::draw(plot, &self.values, &self.terminal, self.out),
         }
     }
 
@@ -579,6 +600,7 @@ fn effect_nodes(effect: Option<&Effect>) -> Vec<NodeId> {
         None => Vec::new(),
         Some(Effect::Print(values)) => values.iter().flat_map(Value::nodes).collect(),
         Some(Effect::Save(_, parts, _)) => parts.iter().map(|(_, id)| *id).collect(),
+        Some(Effect::Plot(plot)) => plot.nodes(),
     }
 }
 

@@ -185,9 +185,6 @@ pub(super) fn later(name: &str) -> bool {
         "minimize",
         "root",
         "pca",
-        "plot",
-        "hist",
-        "imshow",
         "list",
     ];
     LATER.contains(&name)

@@ -42,6 +42,57 @@ pub(super) const ALL: &[Builtin] = &[
         example: ("", ""),
         apply: |_, call| Err(statement_only(call)),
     },
+    Builtin {
+        name: "plot",
+        doc: "plot(y), plot(x, y), plot(x1, y1, x2, y2, …): lines, one for each column of a matrix, in the terminal or \
+              in file=\"p.svg\" (or .png); NaN and inf are gaps. Also title= xlabel= ylabel= xlim=(a, b) ylim= \
+              logx=true logy=true width= height= (columns and lines, in a file pixels), label=\"…\" and \
+              style=\"line\"|\"points\"|\"line+points\" (several: a tuple); only at the top level.",
+        example: (
+            "plot([0, 1, 4, 9], width=30, height=7)",
+            "  │                        ⡠⠔⠊\n\
+  │                    ⢀⡠⠒⠉\n\
+5 ┤                 ⣀⠤⠒⠁\n\
+  │           ⢀⣀⠤⠒⠊⠉\n\
+0 ┤⣀⣀⡠⠤⠤⠤⠤⠒⠒⠒⠉⠁\n\
+  └┬────────────────┬─────────\n\
+   0                2",
+        ),
+        apply: |_, call| Err(statement_only(call)),
+    },
+    Builtin {
+        name: "hist",
+        doc: "hist(x): how many of an array's elements fall into each of 10 equal bins, as bars; bins=30 or edges, \
+              range=(a, b), density=true as in numpy.histogram (what is not finite is left out). Also title= xlabel= \
+              ylabel= xlim= ylim= logx= logy= width= height= file=; only at the top level.",
+        example: (
+            "hist([1, 2, 2, 3], bins=3, width=30, height=6)",
+            "2 ┤         ▆▆▆▆▆▆▆▆\n\
+  │         ████████\n\
+1 ┤▇▇▇▇▇▇▇▇ ████████ ▇▇▇▇▇▇▇▇\n\
+0 ┤████████ ████████ ████████\n\
+  └┬────────────┬────────────┬\n\
+   1            2            3",
+        ),
+        apply: |_, call| Err(statement_only(call)),
+    },
+    Builtin {
+        name: "imshow",
+        doc: "imshow(a): an array [h, w] as an image, row 0 above, or [h, w, 3] as red, green and blue (floats in 0..1, \
+              integers in 0..255). vmin= and vmax= are the values of the first and last colour of colormap=\"viridis\" \
+              (cividis, magma, inferno, plasma, gray). Also title= xlabel= ylabel= width= height= file=; only at the top level.",
+        example: (
+            "imshow([[0, 1], [2, 3]], width=20, height=7)",
+            "  │    ░░░░\n\
+0 ┤    ░░░░\n\
+1 ┤▓▓▓▓████\n\
+  │▓▓▓▓████\n\
+  └──┬──┬──\n\
+     0  1\n\
+  0    ░░░░░▒▒▒▒▓▓▓▓▓███ 3",
+        ),
+        apply: |_, call| Err(statement_only(call)),
+    },
 ];
 
 fn impure(call: &Call<'_>) -> Box<Diagnostic> {
