@@ -4,6 +4,7 @@
 //! Always holds: a builtin's name, help, example and meaning stand in one [`Builtin`] item.
 
 mod calculus;
+mod lists;
 mod making;
 mod reductions;
 mod shapes;
@@ -26,7 +27,7 @@ pub(super) struct Builtin {
     pub apply: fn(&mut Checker<'_>, &Call<'_>) -> Result<Value>,
 }
 
-const FAMILIES: &[&[Builtin]] = &[calculus::ALL, making::ALL, reductions::ALL, shapes::ALL, top::ALL];
+const FAMILIES: &[&[Builtin]] = &[calculus::ALL, lists::ALL, making::ALL, reductions::ALL, shapes::ALL, top::ALL];
 
 fn all() -> impl Iterator<Item = &'static Builtin> {
     FAMILIES.iter().flat_map(|family| family.iter())
@@ -143,7 +144,6 @@ pub(super) fn later(name: &str) -> bool {
         "plot",
         "hist",
         "imshow",
-        "list",
         "einsum",
     ];
     LATER.contains(&name)
