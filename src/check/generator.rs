@@ -322,7 +322,7 @@ impl Checker<'_> {
     }
 
     /// What a generator runs over: arrays or lists, several together in `zip`.
-    fn zipped(&mut self, expr: &Expr) -> Result<Vec<(Value, Span)>> {
+    pub(super) fn zipped(&mut self, expr: &Expr) -> Result<Vec<(Value, Span)>> {
         if let ExprKind::Call(_, args) = &expr.kind
             && is_zip(expr)
         {

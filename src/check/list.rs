@@ -11,7 +11,7 @@ use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Size};
 use crate::runtime::array::DType;
-use crate::syntax::ast::{Expr, Generator, IndexItem, Pattern};
+use crate::syntax::ast::{Expr, Generator, IndexItem, Iterable, Pattern};
 use crate::syntax::span::Span;
 
 /// A generator over a list's items, and what follows it.
@@ -107,11 +107,57 @@ impl Checker<'_> {
             Diagnostic::error(codes::NOT_A_CONSTANT, span, "an array beside a list has a size that is known")
                 .at(format!("this is {}", self.graph.ty(operand.id)))
         })?;
+        check_count(count, span)?;
         let rows = (0..count).map(|k| {
             let at = self.graph.int(k);
             Value::array(self.graph.gather(operand.id, &[0], &[at]))
         });
         Ok(rows.collect())
+    }
+
+    /// `list(e for …)`: an item for each round, of whatever shape.
+    pub(super) fn listed(&mut self, element: &Expr, generators: &[Generator]) -> Result<Vec<Value>> {
+        let [generator, rest @ ..] = generators else { return Ok(vec![self.list_item(element)?]) };
+        let items = self.rounds(generator)?;
+        let over = OverList { pattern: &generator.pattern, items, rest, element };
+        let mut listed = Vec::new();
+        for (position, item) in over.items.iter().enumerate() {
+            listed.extend(self.with_item(&over, position, item, &mut |c| c.listed(element, rest))?);
+        }
+        Ok(listed)
+    }
+
+    /// An expression as an item of a list.
+    pub(super) fn list_item(&mut self, expr: &Expr) -> Result<Value> {
+        let value = self.expression(expr)?.settled();
+        match value {
+            Value::Array { .. } | Value::Tuple(_) | Value::Record(_) | Value::List(_) | Value::Text(_) => Ok(value),
+            _ => Err(Diagnostic::error(codes::TYPE, expr.span, "this cannot be in a list")
+                .at(format!("this is {}", value.describe(&self.graph)))),
+        }
+    }
+
+    /// The values that a generator takes, one by one.
+    fn rounds(&mut self, generator: &Generator) -> Result<Vec<Value>> {
+        let (start, stop, step) = match &generator.iterable {
+            Iterable::Over(expr) => {
+                let sources = self.zipped(expr)?;
+                return self.items_together(&sources, expr.span);
+            }
+            Iterable::Range { start, stop, step } => (start, stop, step.as_ref()),
+        };
+        let what = "the bound of a range that makes a list";
+        let (first, last) = (self.literal_int(start, what)?, self.literal_int(stop, what)?);
+        let step = step.map_or(Ok(1), |expr| self.literal_int(expr, "the step of a range"))?;
+        let distance =
+            if step > 0 { i128::from(last) - i128::from(first) } else { i128::from(first) - i128::from(last) };
+        if step == 0 {
+            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, generator.span, "the step of a range is not 0"));
+        }
+        let count = (distance.max(0) as u128).div_ceil(u128::from(step.unsigned_abs()));
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        check_count(count, generator.span)?;
+        Ok((0..count).map(|k| Value::array(self.graph.int(first + k * step))).collect())
     }
 
     /// `[e for a in L]`: an array with a new leading axis where all results have one shape, a list otherwise.
@@ -236,6 +282,15 @@ impl Checker<'_> {
             _ => Ok(Value::List(results.into_iter().map(Value::settled).collect())),
         }
     }
+}
+
+/// That a list of so many items can be compiled.
+fn check_count(count: i64, span: Span) -> Result<()> {
+    if usize::try_from(count).is_ok_and(|count| count <= NODE_LIMIT) {
+        return Ok(());
+    }
+    Err(Diagnostic::error(codes::LIMIT, span, format!("a list of {count} items is too large to compile"))
+        .help("make an array with a leading axis: [e for i in 0:n]"))
 }
 
 fn counted(items: usize) -> String {
