@@ -241,7 +241,9 @@ impl Checker<'_> {
                 .help("put items of one shape into an array with a leading axis"));
         }
         self.scope.enter();
+        let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
         let done = self.bind_pattern(over.pattern, item.clone(), false).and_then(|()| f(self));
+        self.flow.barrier = barrier;
         self.scope.leave();
         let what = item.describe(&self.graph);
         done.map_err(|error| error.note(format!("in item {position} of the list, which is {what}")))
