@@ -4,6 +4,7 @@
 //! Always holds: a run-time check in the body that depends on a variable happens for each of its values, and for no other.
 
 use super::expression::not_available;
+use super::list::OverList;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Size, VarId};
@@ -25,7 +26,17 @@ pub(super) struct Generated {
 impl Checker<'_> {
     /// `[e for …]`.
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
-        let (value, vars, guard) = self.generate(element, generators)?;
+        let (value, vars, guard) = self.generate(element, generators, &mut |c, over| c.for_each_item(over, span))?;
+        if let (Value::List(_), [var, ..]) = (&value, vars.as_slice()) {
+            let text = "the rows of this array would be lists, whose items differ in shape";
+            let name = self.graph.var(*var).name.clone();
+            return Err(Diagnostic::error(codes::TYPE, span, text)
+                .at(format!("for each {name} this is {}", value.describe(&self.graph)))
+                .help("run over the list first, [[e for i in …] for a in L]"));
+        }
+        if let Value::List(_) = &value {
+            return Ok(value);
+        }
         if guard.is_some() {
             let text = "only a reduction may run over a range that depends on another generator's index";
             return Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, text)
@@ -55,11 +66,22 @@ impl Checker<'_> {
         generators: &[Generator],
         left_out: Option<f64>,
     ) -> Result<Generated> {
-        let (value, vars, guard) = self.generate(element, generators)?;
+        // Over a list, one element is a line of elements.
+        let (mut inner, mut line) = (None, 0);
+        let (value, vars, guard) = self.generate(element, generators, &mut |c, over| {
+            let Generated { x, axes, members } = c.reduced_items(over, left_out)?;
+            (inner, line) = (members, axes);
+            Ok(Value::array(x))
+        })?;
         let operand = self.as_operand(&value, element.span)?;
+        let axes = vars.len() + line;
         let build = |id: NodeId, c: &mut Self| vars.iter().rev().fold(id, |id, &var| c.graph.build(var, id));
         let Some(guard) = guard else {
-            return Ok(Generated { x: build(operand.id, self), axes: vars.len(), members: None });
+            let members = inner.map(|count| {
+                let counts = build(count, self);
+                self.graph.sum_all(counts)
+            });
+            return Ok(Generated { x: build(operand.id, self), axes, members });
         };
         let Some(left_out) = left_out else {
             return Err(not_available(element.span, "this reduction over a range that depends on another index"));
@@ -69,22 +91,30 @@ impl Checker<'_> {
         let condition = self.graph.broadcast(guard, &[], &shape);
         let chosen = self.graph.map(&WHERE, &[condition, operand.id, identity]);
         let ones = self.graph.cast(guard, DType::I64);
-        let ones = build(ones, self);
-        let members = Some(self.graph.sum_all(ones));
-        Ok(Generated { x: build(chosen, self), axes: vars.len(), members })
+        let each = inner.unwrap_or_else(|| {
+            let length = shape.first().filter(|_| line > 0).cloned().unwrap_or_else(Size::one);
+            self.graph.size_value(&length)
+        });
+        let counts = self.graph.times(ones, each);
+        let counts = build(counts, self);
+        let members = Some(self.graph.sum_all(counts));
+        Ok(Generated { x: build(chosen, self), axes, members })
     }
 
     /// The element as a function of the generators' index variables, and whether it is in all ranges where that is
     /// not a matter of course.
-    fn generate(&mut self, element: &Expr, generators: &[Generator]) -> Result<(Value, Vec<VarId>, Option<NodeId>)> {
+    /// At a generator over a list, `unroll` makes the rest.
+    fn generate<'e>(
+        &mut self,
+        element: &'e Expr,
+        generators: &'e [Generator],
+        unroll: &mut dyn FnMut(&mut Self, &OverList<'e>) -> Result<Value>,
+    ) -> Result<(Value, Vec<VarId>, Option<NodeId>)> {
         self.scope.enter();
         let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
         let (outer, guards) = (self.graph.checks.len(), self.flow.guards.len());
         let mut vars = Vec::new();
-        let result = generators
-            .iter()
-            .try_for_each(|generator| self.generator(generator, &mut vars))
-            .and_then(|()| self.expression(element));
+        let result = self.generator_chain(element, generators, &mut vars, unroll);
         self.flow.barrier = barrier;
         self.scope.leave();
         self.close_checks(outer, &vars);
@@ -93,8 +123,27 @@ impl Checker<'_> {
         result.map(|value| (value, vars, guard))
     }
 
-    /// Binds a generator's pattern to its index variable, or to what lies at it.
-    fn generator(&mut self, generator: &Generator, vars: &mut Vec<VarId>) -> Result<()> {
+    /// The element behind generators: up to one over a list by index variables, from there on item by item.
+    fn generator_chain<'e>(
+        &mut self,
+        element: &'e Expr,
+        generators: &'e [Generator],
+        vars: &mut Vec<VarId>,
+        unroll: &mut dyn FnMut(&mut Self, &OverList<'e>) -> Result<Value>,
+    ) -> Result<Value> {
+        let mut left = generators;
+        while let [generator, rest @ ..] = left {
+            if let Some(items) = self.generator(generator, vars)? {
+                return unroll(self, &OverList { pattern: &generator.pattern, items, rest, element });
+            }
+            left = rest;
+        }
+        self.expression(element)
+    }
+
+    /// Binds a generator's pattern to its index variable, or to what lies at it. Over a list nothing is bound, and its
+    /// items are given.
+    fn generator(&mut self, generator: &Generator, vars: &mut Vec<VarId>) -> Result<Option<Vec<Value>>> {
         match &generator.iterable {
             Iterable::Range { start, stop, step } => {
                 let Pattern::Name(name) = &generator.pattern else {
@@ -106,7 +155,7 @@ impl Checker<'_> {
                 };
                 if let Some(value) = self.dependent_range(&name.text, start, stop, step.as_ref(), vars)? {
                     self.scope.bind(&name.text, Value::array(value), name.span, false);
-                    return Ok(());
+                    return Ok(None);
                 }
                 let (first, extent, step) = self.range(start, stop, step.as_ref(), generator.span)?;
                 let var = self.new_generator(&name.text, extent, vars);
@@ -116,9 +165,15 @@ impl Checker<'_> {
                 let first = self.graph.size_value(&first);
                 let value = self.graph.plus(first, scaled);
                 self.scope.bind(&name.text, Value::array(value), name.span, false);
-                Ok(())
+                Ok(None)
             }
-            Iterable::Over(expr) => self.generator_over(&generator.pattern, expr, vars),
+            Iterable::Over(expr) => {
+                let sources = self.zipped(expr)?;
+                if sources.iter().any(|(source, _)| matches!(source, Value::List(_))) {
+                    return self.items_together(&sources, expr.span).map(Some);
+                }
+                self.generator_over(&generator.pattern, expr, &sources, vars).map(|()| None)
+            }
         }
     }
 
@@ -199,8 +254,14 @@ impl Checker<'_> {
     }
 
     /// `for row in x`, `for (a, b) in zip(x, y)`.
-    fn generator_over(&mut self, pattern: &Pattern, expr: &Expr, vars: &mut Vec<VarId>) -> Result<()> {
-        let (patterns, sources) = self.row_sources(pattern, expr)?;
+    fn generator_over(
+        &mut self,
+        pattern: &Pattern,
+        expr: &Expr,
+        sources: &[(Value, Span)],
+        vars: &mut Vec<VarId>,
+    ) -> Result<()> {
+        let (patterns, sources) = self.rows_paired(pattern, expr, sources)?;
         let Some((first, others)) = sources.split_first() else { return Ok(()) };
         let extent = self.leading(*first)?;
         for source in others {
@@ -235,27 +296,39 @@ impl Checker<'_> {
         expr: &Expr,
     ) -> Result<(Vec<Pattern>, Vec<(NodeId, Span)>)> {
         let sources = self.zipped(expr)?;
-        let zipped = sources.len() > 1 || is_zip(expr);
+        self.rows_paired(pattern, expr, &sources)
+    }
+
+    fn rows_paired(
+        &self,
+        pattern: &Pattern,
+        expr: &Expr,
+        sources: &[(Value, Span)],
+    ) -> Result<(Vec<Pattern>, Vec<(NodeId, Span)>)> {
+        let arrays: Vec<(NodeId, Span)> = sources
+            .iter()
+            .map(|(source, span)| self.as_operand(source, *span).map(|operand| (operand.id, operand.span)))
+            .collect::<Result<_>>()?;
+        let zipped = arrays.len() > 1 || is_zip(expr);
         let patterns: Vec<Pattern> = match pattern {
             Pattern::Tuple(parts, _) if zipped => parts.clone(),
             other => vec![other.clone()],
         };
-        if patterns.len() == sources.len() {
-            return Ok((patterns, sources));
+        if patterns.len() == arrays.len() {
+            return Ok((patterns, arrays));
         }
-        let text = format!("{} names for {} arrays", patterns.len(), sources.len());
+        let text = format!("{} names for {} arrays", patterns.len(), arrays.len());
         Err(Diagnostic::error(codes::TYPE, pattern.span(), text).help("for (a, b) in zip(x, y)"))
     }
 
-    /// The arrays that a generator runs over together.
-    fn zipped(&mut self, expr: &Expr) -> Result<Vec<(NodeId, Span)>> {
+    /// What a generator runs over: arrays or lists, several together in `zip`.
+    pub(super) fn zipped(&mut self, expr: &Expr) -> Result<Vec<(Value, Span)>> {
         if let ExprKind::Call(_, args) = &expr.kind
             && is_zip(expr)
         {
-            return args.iter().map(|arg| self.operand(&arg.value).map(|o| (o.id, o.span))).collect();
+            return args.iter().map(|arg| Ok((self.expression(&arg.value)?, arg.value.span))).collect();
         }
-        let operand = self.operand(expr)?;
-        Ok(vec![(operand.id, operand.span)])
+        Ok(vec![(self.expression(expr)?, expr.span)])
     }
 
     pub(super) fn leading(&self, (id, span): (NodeId, Span)) -> Result<Size> {

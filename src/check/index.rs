@@ -60,6 +60,9 @@ impl Checker<'_> {
         if let Value::Tuple(parts) = &value {
             return self.tuple_part(parts, items, span);
         }
+        if let Value::List(parts) = &value {
+            return self.list_index(parts, items, span);
+        }
         let operand = self.as_operand(&value, base.span)?;
         let read = self.items(items, operand.id, span)?;
         self.graph.span = span;
@@ -384,16 +387,26 @@ impl Checker<'_> {
 
 /// NumPy's slice rules, when everything is a literal.
 fn known_slice(start: Option<&Size>, stop: Option<&Size>, step: i64, extent: &Size) -> Option<Item> {
-    let n = extent.as_const()?;
+    let literal = |bound: Option<&Size>| bound.map_or(Some(None), |size| size.as_const().map(Some));
+    let (first, count) = clipped(literal(start)?, literal(stop)?, step, extent.as_const()?);
+    Some(Item::Slice(Size::from(first), step, Size::from(count)))
+}
+
+/// First position and number of positions of a slice over `n`, by NumPy's rules.
+fn clipped(start: Option<i64>, stop: Option<i64>, step: i64, n: i64) -> (i64, i64) {
     let clip = |bound: i64| {
         let from_front = if bound < 0 { bound + n } else { bound };
         if step > 0 { from_front.clamp(0, n) } else { from_front.clamp(-1, n - 1) }
     };
     let (low, high) = if step > 0 { (0, n) } else { (n - 1, -1) };
-    let first = start.map_or(Some(low), |s| s.as_const().map(clip))?;
-    let last = stop.map_or(Some(high), |s| s.as_const().map(clip))?;
+    let (first, last) = (start.map_or(low, clip), stop.map_or(high, clip));
     let distance = if step > 0 { last - first } else { first - last };
     let count = if distance <= 0 { 0 } else { (distance - 1) / step.abs() + 1 };
-    let first = if count == 0 { 0 } else { first };
-    Some(Item::Slice(Size::from(first), step, Size::from(count)))
+    (if count == 0 { 0 } else { first }, count)
+}
+
+/// The positions of a slice over `n`.
+pub(super) fn known_positions(start: Option<i64>, stop: Option<i64>, step: i64, n: i64) -> impl Iterator<Item = usize> {
+    let (first, count) = clipped(start, stop, step, n);
+    (0..count).filter_map(move |k| usize::try_from(first + k * step).ok())
 }

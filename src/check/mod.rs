@@ -13,6 +13,7 @@ mod flow;
 mod function;
 mod generator;
 mod index;
+mod list;
 mod looping;
 mod operators;
 pub mod plots;
@@ -21,6 +22,7 @@ mod statement;
 mod types;
 mod value;
 
+pub use crate::io::Loaded;
 pub use builtins::documentation;
 pub use function::{Checked, Functions, Parameter};
 pub use scope::Scope;
@@ -36,18 +38,10 @@ use std::collections::BTreeSet;
 
 /// What only statements at the top level may do, offered by the session.
 pub trait Host {
-    /// Reads a file: an array, or a record of arrays by name.
+    /// Reads a file or a folder: an array, or a tree of them.
     fn load(&mut self, path: &str, span: Span) -> Result<Loaded>;
     /// Seconds since the program began; what was written above has been computed by then.
     fn clock(&mut self) -> f64;
-}
-
-/// What a file holds.
-pub enum Loaded {
-    /// One array.
-    Array(Array),
-    /// Arrays by name.
-    Record(Vec<(String, Array)>),
 }
 
 /// The state of checking one function, or the statements of a program.

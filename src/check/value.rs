@@ -4,7 +4,7 @@
 //! Always holds: only arrays reach the graph; strings, functions and records are resolved here.
 
 use super::scope::Scope;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Size};
 use crate::syntax::ast::{Expr, Pattern};
 use std::rc::Rc;
 
@@ -22,6 +22,8 @@ pub enum Value {
     Tuple(Vec<Value>),
     /// A record: fields by name.
     Record(Vec<(String, Value)>),
+    /// A list: items whose shapes may differ, their number known when compiling.
+    List(Vec<Value>),
     /// A string.
     Text(String),
     /// A function, by name.
@@ -59,6 +61,10 @@ pub enum Shape {
     Array(usize),
     /// A tuple.
     Tuple(Vec<Shape>),
+    /// A record.
+    Record(Vec<(String, Shape)>),
+    /// A list.
+    List(Vec<Shape>),
     /// No result.
     Nothing,
 }
@@ -73,7 +79,7 @@ impl Value {
     pub fn nodes(&self) -> Vec<NodeId> {
         match self {
             Value::Array { id, .. } => vec![*id],
-            Value::Tuple(parts) => parts.iter().flat_map(Value::nodes).collect(),
+            Value::Tuple(parts) | Value::List(parts) => parts.iter().flat_map(Value::nodes).collect(),
             Value::Record(fields) => fields.iter().flat_map(|(_, value)| value.nodes()).collect(),
             _ => Vec::new(),
         }
@@ -85,6 +91,7 @@ impl Value {
         match self {
             Value::Array { id, literal } => Value::Array { id: f(*id), literal: *literal },
             Value::Tuple(parts) => Value::Tuple(parts.iter().map(|part| part.map(f)).collect()),
+            Value::List(items) => Value::List(items.iter().map(|item| item.map(f)).collect()),
             Value::Record(fields) => {
                 Value::Record(fields.iter().map(|(name, value)| (name.clone(), value.map(f))).collect())
             }
@@ -98,6 +105,10 @@ impl Value {
         match self {
             Value::Array { id, .. } => Value::array(id),
             Value::Tuple(parts) => Value::Tuple(parts.into_iter().map(Value::settled).collect()),
+            Value::List(items) => Value::List(items.into_iter().map(Value::settled).collect()),
+            Value::Record(fields) => {
+                Value::Record(fields.into_iter().map(|(name, value)| (name, value.settled())).collect())
+            }
             other => other,
         }
     }
@@ -114,6 +125,7 @@ impl Value {
                 let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
                 format!("a record of {}", names.join(", "))
             }
+            Value::List(items) => describe_list(items, graph),
             Value::Text(_) => "a string".into(),
             Value::Function(name) => format!("the function `{name}`"),
             Value::Lambda(_) => "a function".into(),
@@ -127,6 +139,11 @@ impl Value {
         match shape {
             Shape::Array(k) => outputs.get(*k).map_or(Value::Nothing, |&id| Value::array(id)),
             Shape::Tuple(parts) => Value::Tuple(parts.iter().map(|part| Value::from_shape(part, outputs)).collect()),
+            Shape::List(items) => Value::List(items.iter().map(|item| Value::from_shape(item, outputs)).collect()),
+            Shape::Record(fields) => {
+                let value = |(name, shape): &(String, Shape)| (name.clone(), Value::from_shape(shape, outputs));
+                Value::Record(fields.iter().map(value).collect())
+            }
             Shape::Nothing => Value::Nothing,
         }
     }
@@ -139,7 +156,29 @@ impl Value {
                 Shape::Array(outputs.len() - 1)
             }
             Value::Tuple(parts) => Shape::Tuple(parts.iter().map(|part| part.shape(outputs)).collect()),
+            Value::List(items) => Shape::List(items.iter().map(|item| item.shape(outputs)).collect()),
+            Value::Record(fields) => {
+                Shape::Record(fields.iter().map(|(name, value)| (name.clone(), value.shape(outputs))).collect())
+            }
             _ => Shape::Nothing,
         }
+    }
+}
+
+/// `a list of 3, each f64[20]` where all items are alike, `a list of 3` otherwise.
+fn describe_list(items: &[Value], graph: &Graph) -> String {
+    match items.split_first() {
+        Some((first, rest)) if rest.iter().all(|item| item.describe(graph) == first.describe(graph)) => {
+            format!("a list of {}, each {}", items.len(), first.describe(graph))
+        }
+        _ => format!("a list of {}", items.len()),
+    }
+}
+
+/// Sizes as a type shows them: `[n, 3]`, or `one number`.
+pub(super) fn sizes_shown(shape: &[Size]) -> String {
+    match shape {
+        [] => "one number".to_string(),
+        sizes => format!("[{}]", sizes.iter().map(Size::to_string).collect::<Vec<_>>().join(", ")),
     }
 }

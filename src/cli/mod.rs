@@ -52,6 +52,7 @@ struct Run {
     /// The program.
     file: PathBuf,
     /// An input: `x=file.npy`, `k=3`, or `all.npz`, whose every key feeds the input of that name.
+    /// Files are .npy, .npz, .csv, .mat and .safetensors.
     #[arg(long, value_name = "INPUT")]
     input: Vec<String>,
     /// Use the reference interpreter instead of machine code.

@@ -1,17 +1,20 @@
-//! Tables of numbers as text, with commas between the fields.
+//! Tables of numbers as text.
 //!
-//! In: a `.csv` with or without a line of column names, or arrays of rank two and less. Out: a record of columns, a
-//! matrix, or a file whose numbers read back as the same ones.
+//! In: a `.csv` with commas, semicolons or tabs between the fields, with or without a line of column names, or arrays of
+//! rank two and less. Out: a record of columns, a matrix, or a file whose numbers read back as the same ones.
 //! Always holds: an error in a field gives its line and column, counted from one.
 
-use super::Loaded;
 use super::error::{FileError, first_repeated};
+use super::loaded::Loaded;
 use crate::runtime::array::Array;
 use crate::runtime::print::format_float;
 use ::csv::{ByteRecord, ReaderBuilder, Trim, Writer};
 use ndarray::{Array1, Array2};
 use std::io::{Read, Write};
 use std::path::Path;
+
+/// What stands for a missing number, besides nothing at all; pandas' list.
+const MISSING: [&str; 9] = ["NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "<NA>", "-nan"];
 
 /// Reads a `.csv` file: a record of columns if its first line has a field that is not a number, a matrix otherwise.
 pub(super) fn load(path: &Path) -> Result<Loaded, FileError> {
@@ -35,7 +38,8 @@ fn parse(text: &[u8]) -> Result<Loaded, FileError> {
     }
     let names = rows.names(&row)?;
     rows.push_rest(&mut columns)?;
-    Ok(Loaded::Record(names.into_iter().zip(columns.into_iter().map(Column::into_array)).collect()))
+    let columns = columns.into_iter().map(|column| Loaded::Array(column.into_array()));
+    Ok(Loaded::Record(names.into_iter().zip(columns).collect()))
 }
 
 /// The lines that hold something, one after the other.
@@ -48,8 +52,9 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn new(text: &'a [u8]) -> Rows<'a> {
-        let reader = ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(text);
-        Rows { text, reader, width: None }
+        let mut builder = ReaderBuilder::new();
+        builder.has_headers(false).flexible(true).trim(Trim::All).comment(Some(b'#')).delimiter(delimiter(text));
+        Rows { text, reader: builder.from_reader(text), width: None }
     }
 
     /// Reads the next line; false at the end. A line that is not as long as the first is an error.
@@ -91,9 +96,11 @@ impl<'a> Rows<'a> {
         let shown: String = String::from_utf8_lossy(field).chars().take(40).collect();
         let place = format!("line {}, column {}", self.line(row), position + 1);
         let error = FileError::format(format!("`{shown}` is not a number")).about(place);
-        match shown.contains([';', '\t']) {
-            true => error.help("the fields must have commas between them"),
-            false => error,
+        match shown.split_once(',') {
+            Some((whole, fraction)) if format!("{whole}{fraction}").parse::<f64>().is_ok() => {
+                error.help(format!("write decimal points: {whole}.{fraction}"))
+            }
+            _ => error.help("columns hold numbers: leave the others out, or number what stands in them"),
         }
     }
 
@@ -109,12 +116,44 @@ impl<'a> Rows<'a> {
     /// The line a row begins on; its own position may lie before the blank lines that precede it.
     fn line(&self, row: &ByteRecord) -> usize {
         let at = row.position().map_or(0, |position| position.byte() as usize).min(self.text.len());
-        let blanks = self.text.iter().skip(at).take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-        let before = self.text.get(..at + blanks).unwrap_or(self.text);
+        let rest = self.text.get(at..).unwrap_or_default();
+        let before = self.text.get(..at + left_out(rest)).unwrap_or(self.text);
         let feeds = before.iter().filter(|&&byte| byte == b'\n').count();
         let lone_returns = before.windows(2).filter(|pair| matches!(pair, [b'\r', next] if *next != b'\n')).count();
         1 + feeds + lone_returns + usize::from(before.ends_with(b"\r"))
     }
+}
+
+/// How many bytes the empty lines and comments take that a text begins with.
+fn left_out(text: &[u8]) -> usize {
+    let mut rest = text;
+    loop {
+        match rest {
+            [b'\n' | b'\r', after @ ..] => rest = after,
+            [b'#', ..] => {
+                let end = rest.iter().position(|&byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+                rest = rest.get(end..).unwrap_or_default();
+            }
+            _ => return text.len() - rest.len(),
+        }
+    }
+}
+
+/// What stands between the fields: of tab, semicolon and comma the first that each of the first lines has as often.
+fn delimiter(text: &[u8]) -> u8 {
+    let lines = text.split(|&byte| matches!(byte, b'\n' | b'\r'));
+    let mut lines = lines.filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"#")).take(2);
+    let (Some(first), second) = (lines.next(), lines.next()) else { return b',' };
+    let occurs = |candidate: u8| {
+        let count = unquoted(first, candidate);
+        count > 0 && second.is_none_or(|line| unquoted(line, candidate) == count)
+    };
+    [b'\t', b';'].into_iter().find(|&candidate| occurs(candidate)).unwrap_or(b',')
+}
+
+/// How often a byte stands in a line outside quotes.
+fn unquoted(line: &[u8], wanted: u8) -> usize {
+    line.split(|&byte| byte == b'"').step_by(2).flatten().filter(|&&byte| byte == wanted).count()
 }
 
 fn fields(count: usize) -> String {
@@ -158,10 +197,10 @@ impl Column {
     }
 }
 
-/// The number in a field; nothing between two commas is a missing one, NaN.
+/// The number in a field; nothing between two commas, or a sign for nothing, is a missing one, NaN.
 fn parse_number(field: &[u8]) -> Option<f64> {
     let text = str::from_utf8(field).ok()?.trim();
-    if text.is_empty() { Some(f64::NAN) } else { text.parse().ok() }
+    if text.is_empty() || MISSING.contains(&text) { Some(f64::NAN) } else { text.parse().ok() }
 }
 
 fn to_matrix(columns: &[Column]) -> Result<Array, FileError> {
@@ -238,7 +277,7 @@ mod tests {
     use ndarray::{Array3, arr1, arr2};
 
     fn record(fields: &[(&str, Array)]) -> Loaded {
-        Loaded::Record(fields.iter().map(|(name, array)| (name.to_string(), array.clone())).collect())
+        Loaded::Record(fields.iter().map(|(name, array)| (name.to_string(), Loaded::Array(array.clone()))).collect())
     }
 
     fn written(save: impl Fn(&Path) -> Result<(), FileError>) -> String {
@@ -268,7 +307,9 @@ mod tests {
         assert_eq!(parse(b"\"n\",\"a b\"\r\n1,1\r\n-2,2.5").unwrap(), expected);
         assert_eq!(parse(b"x\n").unwrap(), record(&[("x", Array::from(arr1::<f64>(&[])))]));
         let Loaded::Record(fields) = parse(b"x,y\n1,nan\n,2\n").unwrap() else { panic!("not a record") };
-        let [(_, Array::F64(x)), (_, Array::F64(y))] = fields.as_slice() else { panic!("not f64") };
+        let [(_, Loaded::Array(Array::F64(x))), (_, Loaded::Array(Array::F64(y)))] = fields.as_slice() else {
+            panic!("not f64")
+        };
         assert!(x[[0]] == 1.0 && x[[1]].is_nan() && y[[0]].is_nan() && y[[1]] == 2.0);
         // The largest integers are kept exactly, and larger ones become floats.
         assert_eq!(
@@ -279,8 +320,37 @@ mod tests {
     }
 
     #[test]
+    fn semicolons_and_tabs_are_seen() {
+        let matrix = Loaded::Array(Array::from(arr2(&[[1.0, 2.5], [3.0, 4.0]])));
+        for text in ["1;2.5\n3;4", "1\t2.5\r\n3\t4\r\n", "# x; y\n1,2.5\n3,4", "\u{feff}1;2.5\n\n3;4", " 1 ;2.5\n3; 4"]
+        {
+            assert_eq!(parse(text.as_bytes()).unwrap(), matrix, "{text:?}");
+        }
+        let columns = record(&[("width; cm", Array::from(arr1(&[1i64, 3]))), ("b", Array::from(arr1(&[2.5, 4.0])))]);
+        for text in ["width; cm,b\n1,2.5\n3,4", "\"width; cm\";b\n1;2.5\n3;4", "\"width; cm\"\tb\n1\t2.5\n3\t4\n"] {
+            assert_eq!(parse(text.as_bytes()).unwrap(), columns, "{text:?}");
+        }
+        assert_eq!(
+            parse(b"a;b\n").unwrap(),
+            record(&[("a", Array::from(arr1::<f64>(&[]))), ("b", Array::from(arr1::<f64>(&[])))])
+        );
+    }
+
+    #[test]
+    fn missing_numbers_are_nan() {
+        let Loaded::Record(fields) = parse(b"x,y\nNA,1\n,2\nnull,3\n4.5,N/A").unwrap() else { panic!("not a record") };
+        let [(_, Loaded::Array(Array::F64(x))), (_, Loaded::Array(Array::F64(y)))] = fields.as_slice() else {
+            panic!("not f64")
+        };
+        assert_eq!(x.mapv(f64::is_nan).into_raw_vec_and_offset().0, [true, true, true, false]);
+        assert_eq!(y.mapv(f64::is_nan).into_raw_vec_and_offset().0, [false, false, false, true]);
+    }
+
+    #[test]
     fn errors_give_line_and_column() {
-        let cases: [(&[u8], &str); 9] = [
+        let cases: [(&[u8], &str); 11] = [
+            (b"# a table\n\na;b\n# of\n1;2\n#\n3;four\n", "line 7, column 2: `four` is not a number"),
+            (b"# one\r\n\r\n# two\r\n1\t2\r\n3\tx\r\n", "line 5, column 2: `x` is not a number"),
             (b"1,2\n3,4\n5,x\n", "line 3, column 2: `x` is not a number"),
             (b"a,b\n\n\n1,2\n\n3,four\n", "line 6, column 2: `four` is not a number"),
             (b"a,b\r\n\r\n1,2\r\n3,four\r\n", "line 4, column 2: `four` is not a number"),
@@ -295,7 +365,9 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert_eq!((error.kind, error.message.as_str()), (FileErrorKind::Format, message));
         }
-        assert!(parse(b"1;2\n3;4").unwrap_err().help.unwrap().contains("commas"));
+        let decimal_commas = parse(b"a;b\n1,5;2,25").unwrap_err();
+        assert_eq!(decimal_commas.message, "line 2, column 1: `1,5` is not a number");
+        assert_eq!(decimal_commas.help.unwrap(), "write decimal points: 1.5");
     }
 
     #[test]

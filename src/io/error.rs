@@ -100,12 +100,29 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
-pub(super) fn unknown_extension(extension: Option<&str>) -> FileError {
+/// The error for an extension that is not `known`.
+pub(super) fn unknown_extension(extension: Option<&str>, known: &[&str]) -> FileError {
+    let shown: Vec<String> = known.iter().map(|name| format!("`.{name}`")).collect();
+    let all = match shown.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => shown.concat(),
+    };
     let message = match extension {
-        Some(extension) => format!("the extension `.{extension}` is not one of `.npy`, `.npz` and `.csv`"),
+        Some(extension) => format!("the extension `.{extension}` is not one of {all}"),
         None => "its name has no extension, which would tell the format".to_string(),
     };
-    FileError::new(FileErrorKind::UnknownExtension, message).help("use one of `.npy`, `.npz` and `.csv`")
+    let error = FileError::new(FileErrorKind::UnknownExtension, message);
+    match extension.and_then(|extension| nearest(extension, known.iter().copied())) {
+        Some(near) => error.help(format!("did you mean `.{near}`?")),
+        None => error.help(format!("use one of {all}")),
+    }
+}
+
+/// The error for an array without a name in a format that has names.
+pub(super) fn needs_names(path: &Path) -> FileError {
+    let extension = path.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
+    FileError::unsuitable(format!("a `.{extension}` holds arrays by name, and this one has none"))
+        .help(format!("name it: save(\"{}\", x=…)", path.display()))
 }
 
 /// Why a file could not be opened for reading; a file of a similar name beside it is pointed out.

@@ -6,25 +6,23 @@
 
 mod atomic;
 mod csv;
+mod elements;
 mod error;
+mod folder;
+mod half;
+mod loaded;
+mod mat;
 mod npy;
 mod npz;
+mod safetensors;
 mod text;
 
 pub use error::{FileError, FileErrorKind};
+pub use loaded::Loaded;
 pub use text::{read_bytes, save_text};
 
 use crate::runtime::array::Array;
 use std::path::Path;
-
-/// What a file holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Loaded {
-    /// One array: `.npy`, and `.csv` without a header.
-    Array(Array),
-    /// Named arrays in the order of the file: `.npz`, and the columns of a `.csv` with a header.
-    Record(Vec<(String, Array)>),
-}
 
 /// The formats, by extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,27 +30,45 @@ enum Format {
     Npy,
     Npz,
     Csv,
+    Mat,
+    Safetensors,
 }
 
 impl Format {
-    const ALL: [(&'static str, Format); 3] = [("npy", Format::Npy), ("npz", Format::Npz), ("csv", Format::Csv)];
+    const ALL: [(&'static str, Format); 5] = [
+        ("npy", Format::Npy),
+        ("npz", Format::Npz),
+        ("csv", Format::Csv),
+        ("mat", Format::Mat),
+        ("safetensors", Format::Safetensors),
+    ];
 
     fn of(path: &Path) -> Result<Format, FileError> {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         let known = Format::ALL.iter().find(|(name, _)| Some(*name) == extension.as_deref());
-        known.map(|(_, format)| *format).ok_or_else(|| error::unknown_extension(extension.as_deref()))
+        known.map(|(_, format)| *format).ok_or_else(|| {
+            let known: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
+            error::unknown_extension(extension.as_deref(), &known)
+        })
     }
 }
 
-/// Reads the arrays of a file.
+/// Reads the arrays of a file, or of a folder of `.npy` files.
 ///
 /// # Errors
 /// If there is no such file, it cannot be read, or it does not hold what its extension promises.
 pub fn load(path: &Path) -> Result<Loaded, FileError> {
-    let read = || match Format::of(path)? {
-        Format::Npy => npy::load(path).map(Loaded::Array),
-        Format::Npz => npz::load(path).map(Loaded::Record),
-        Format::Csv => csv::load(path),
+    let read = || {
+        if path.is_dir() {
+            return folder::load(path);
+        }
+        match Format::of(path)? {
+            Format::Npy => npy::load(path).map(Loaded::Array),
+            Format::Npz => npz::load(path),
+            Format::Csv => csv::load(path),
+            Format::Mat => mat::load(path),
+            Format::Safetensors => safetensors::load(path),
+        }
     };
     read().map_err(|e| e.when("read", path))
 }
@@ -66,6 +82,7 @@ pub fn save_array(path: &Path, array: &Array) -> Result<(), FileError> {
         Format::Npy => npy::save(path, array),
         Format::Npz => npz::save(path, &[("arr_0".to_string(), array)]),
         Format::Csv => csv::save_array(path, array),
+        Format::Mat | Format::Safetensors => Err(error::needs_names(path)),
     };
     write().map_err(|e| e.when("write", path))
 }
@@ -82,6 +99,8 @@ pub fn save_record(path: &Path, fields: &[(String, &Array)]) -> Result<(), FileE
             (Format::Npy, _) => Err(error::one_array_only(fields.len())),
             (Format::Npz, _) => npz::save(path, fields),
             (Format::Csv, _) => csv::save_record(path, fields),
+            (Format::Mat, _) => mat::save(path, fields),
+            (Format::Safetensors, _) => safetensors::save(path, fields),
         }
     };
     write().map_err(|e| e.when("write", path))
@@ -103,7 +122,7 @@ fn open(path: &Path) -> Result<(std::fs::File, u64), FileError> {
     let file = std::fs::File::open(path).map_err(|e| error::not_opened(path, &e))?;
     let metadata = file.metadata().map_err(|e| FileError::unreadable(e.to_string()))?;
     if metadata.is_dir() {
-        return Err(FileError::unreadable("it is a directory, not a file"));
+        return Err(FileError::unreadable("it is a folder, not a file"));
     }
     if !metadata.is_file() {
         return Err(FileError::unreadable("it is not an ordinary file").help("write the data to a file first"));
@@ -132,10 +151,21 @@ mod tests {
         }
         let npz = folder.path().join("a.npz");
         save_array(&npz, &array).unwrap();
-        assert_eq!(load(&npz).unwrap(), Loaded::Record(vec![("arr_0".to_string(), array.clone())]));
+        assert_eq!(load(&npz).unwrap(), Loaded::Record(vec![("arr_0".to_string(), Loaded::Array(array.clone()))]));
         let csv = folder.path().join("a.csv");
         save_record(&csv, &[("x".to_string(), &array)]).unwrap();
-        assert_eq!(load(&csv).unwrap(), Loaded::Record(vec![("x".to_string(), array.clone())]));
+        assert_eq!(load(&csv).unwrap(), Loaded::Record(vec![("x".to_string(), Loaded::Array(array.clone()))]));
+        let near = load(Path::new("a.nzp")).unwrap_err();
+        assert!(
+            near.message
+                .ends_with("the extension `.nzp` is not one of `.npy`, `.npz`, `.csv`, `.mat` and `.safetensors`")
+        );
+        assert_eq!(near.help.as_deref(), Some("did you mean `.npz`?"));
+        for name in ["a.mat", "a.safetensors"] {
+            let error = save_array(&folder.path().join(name), &array).unwrap_err();
+            assert!(error.message.ends_with("holds arrays by name, and this one has none"), "{error}");
+            assert!(!folder.path().join(name).exists());
+        }
         for name in ["a.xlsx", "a"] {
             let error = save_array(Path::new(name), &array).unwrap_err();
             assert_eq!(error.kind, FileErrorKind::UnknownExtension);
@@ -158,8 +188,8 @@ mod tests {
         assert_eq!(empty.kind, FileErrorKind::Format);
         assert!(empty.message.ends_with("the file is empty"));
         let directory = load(&folder.path().join("folder.csv")).unwrap_err();
-        assert_eq!(directory.kind, FileErrorKind::Unreadable);
-        assert!(directory.message.ends_with("it is a directory, not a file"));
+        assert_eq!(directory.kind, FileErrorKind::Format);
+        assert!(directory.message.ends_with("it is a folder, and holds no `.npy` files"));
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //!
 //! The format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
+use super::elements;
 use super::error::FileError;
+use super::half::Half;
 use crate::runtime::array::Array;
 use crate::with_typed_array;
-use ndarray::{ArrayD, Dimension, IxDyn, ShapeBuilder};
+use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use ndarray_npy::npy::header::{Header, ParseHeaderError, ReadHeaderError};
 use ndarray_npy::{ReadDataError, ReadableElement, WriteNpyError, WriteNpyExt};
 use std::io::{BufReader, ErrorKind, Read, Write};
@@ -20,8 +22,6 @@ pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 const MAX_HEADER: u64 = 1 << 16;
 /// Deepest nesting of brackets in a header; a plain array has two.
 const MAX_NESTING: usize = 32;
-/// Most axes an array may have, which is also NumPy's limit.
-const MAX_RANK: usize = 64;
 
 /// Reads an `.npy` file.
 pub(super) fn load(path: &Path) -> Result<Array, FileError> {
@@ -43,10 +43,10 @@ fn write(writer: impl Write, array: &Array) -> Result<(), FileError> {
 pub(super) fn read(source: &mut impl Read, size: u64) -> Result<Array, FileError> {
     let (header, header_size) = read_header(source, size)?;
     let stored = Stored::of(&header)?;
-    let count = element_count(&header.shape)?;
-    let promised = count.checked_mul(stored.size()).ok_or_else(|| too_many(&header.shape))?;
+    let count = elements::count(&header.shape)?;
+    let promised = count.checked_mul(stored.size()).ok_or_else(|| elements::too_many(&header.shape))?;
     check_length(promised as u64, size.saturating_sub(header_size))?;
-    check_memory(count)?;
+    elements::check_memory(count)?;
     // One byte more than promised, so that a source longer than it claims to be is noticed and not read to its end.
     let mut body = source.take(promised as u64 + 1);
     read_elements(&mut body, stored, &header, count)
@@ -150,19 +150,6 @@ fn check_nesting(header: &[u8]) -> Result<(), FileError> {
     Ok(())
 }
 
-/// The number of elements; that it and the sizes are within what an array may have.
-fn element_count(shape: &[usize]) -> Result<usize, FileError> {
-    if shape.len() > MAX_RANK {
-        return Err(FileError::format(format!("it has {} axes, and an array has at most {MAX_RANK}", shape.len())));
-    }
-    // Even an array without elements must have strides, so its other sizes are held to the same limit.
-    let nonzero = shape.iter().filter(|&&size| size > 0).try_fold(1usize, |product, &size| product.checked_mul(size));
-    match nonzero {
-        Some(product) if product <= isize::MAX as usize / 8 => Ok(shape.iter().product()),
-        _ => Err(too_many(shape)),
-    }
-}
-
 fn check_length(promised: u64, held: u64) -> Result<(), FileError> {
     match held.cmp(&promised) {
         std::cmp::Ordering::Less => Err(FileError::format(format!(
@@ -173,14 +160,6 @@ fn check_length(promised: u64, held: u64) -> Result<(), FileError> {
             Err(FileError::format(format!("more follows the end of the array ({} bytes)", held - promised)))
         }
     }
-}
-
-/// That the elements fit into memory in the widest type they may become.
-fn check_memory(count: usize) -> Result<(), FileError> {
-    let bytes = count.saturating_mul(8);
-    Vec::<u8>::new()
-        .try_reserve_exact(bytes)
-        .map_err(|_| FileError::unreadable(format!("its {count} elements do not fit into memory ({bytes} bytes)")))
 }
 
 /// Reads the elements and widens them to one of the four types of the language.
@@ -194,7 +173,7 @@ fn read_elements(body: &mut impl Read, stored: Stored, header: &Header, count: u
         Stored::U8 => typed::<u8>(body, header, count)?.mapv(i64::from).into(),
         Stored::U16 => typed::<u16>(body, header, count)?.mapv(i64::from).into(),
         Stored::U32 => typed::<u32>(body, header, count)?.mapv(i64::from).into(),
-        Stored::U64 => to_signed(&typed::<u64>(body, header, count)?)?.into(),
+        Stored::U64 => elements::signed(&typed::<u64>(body, header, count)?)?.into(),
         Stored::F16 { big_endian } => shaped(read_halves(body, big_endian, count)?, header)?.into(),
         Stored::F32 => typed::<f32>(body, header, count)?.into(),
         Stored::F64 => typed::<f64>(body, header, count)?.into(),
@@ -211,38 +190,13 @@ fn shaped<T>(elements: Vec<T>, header: &Header) -> Result<ArrayD<T>, FileError> 
     ArrayD::from_shape_vec(shape, elements).map_err(|e| FileError::format(format!("its shape is impossible: {e}")))
 }
 
-fn to_signed(array: &ArrayD<u64>) -> Result<ArrayD<i64>, FileError> {
-    let too_large = array.indexed_iter().find(|(_, value)| i64::try_from(**value).is_err());
-    match too_large {
-        Some((index, value)) => Err(FileError::format(format!(
-            "its element {value} at {:?} is larger than the largest `i64`, {}",
-            index.as_array_view().to_vec(),
-            i64::MAX
-        ))),
-        None => Ok(array.mapv(|value| value as i64)),
-    }
-}
-
 fn read_halves(body: &mut impl Read, big_endian: bool, count: usize) -> Result<Vec<f32>, FileError> {
     let mut bytes = Vec::new();
     body.read_to_end(&mut bytes).map_err(bad_read)?;
     check_length(2 * count as u64, bytes.len() as u64)?;
     let (pairs, _) = bytes.as_chunks::<2>();
     let bits = pairs.iter().map(|&pair| if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) });
-    Ok(bits.map(widen_half).collect())
-}
-
-/// The number that the bits of an IEEE 754 binary16 stand for; exact, as binary32 has every one of them.
-fn widen_half(bits: u16) -> f32 {
-    let sign = u32::from(bits >> 15) << 31;
-    let exponent = u32::from(bits >> 10 & 0x1f);
-    let fraction = u32::from(bits & 0x3ff);
-    match exponent {
-        // Zero and subnormals: a multiple of 2^-24.
-        0 => f32::from_bits(sign | (fraction as f32 / 16_777_216.0).to_bits()),
-        0x1f => f32::from_bits(sign | 0xff << 23 | fraction << 13),
-        _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
-    }
+    Ok(bits.map(|bits| Half::Binary16.widen(bits)).collect())
 }
 
 fn not_npy(start: &[u8]) -> FileError {
@@ -251,10 +205,6 @@ fn not_npy(start: &[u8]) -> FileError {
         true => error.help("it begins as a zip archive does: if it is an `.npz`, give it that extension"),
         false => error,
     }
-}
-
-fn too_many(shape: &[usize]) -> FileError {
-    FileError::format(format!("its header claims the shape {shape:?}, more than any memory holds"))
 }
 
 /// The error for a type of element that the language does not have, by the name NumPy prints.

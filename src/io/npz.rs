@@ -1,9 +1,11 @@
 //! Several arrays by name: NumPy's `.npz`, a zip archive with an `.npy` for each.
 //!
-//! In: an archive as `np.savez` or `np.savez_compressed` makes it, or named arrays. Out: the same, in the same order.
+//! In: an archive as `np.savez` or `np.savez_compressed` makes it, or named arrays. Out: the same, in the same order;
+//! members in folders become records in records.
 //! Always holds: an error in one array names it.
 
 use super::error::FileError;
+use super::loaded::{Loaded, by_path};
 use super::npy;
 use crate::runtime::array::Array;
 use crate::with_typed_array;
@@ -19,9 +21,9 @@ use zip::{CompressionMethod, ZipArchive};
 const MAX_RATIO: u64 = 1032;
 
 /// Reads an `.npz` file: its members that end in `.npy`, without that ending.
-pub(super) fn load(path: &Path) -> Result<Vec<(String, Array)>, FileError> {
+pub(super) fn load(path: &Path) -> Result<Loaded, FileError> {
     let (file, size) = super::open(path)?;
-    read(BufReader::new(file), size)
+    read(BufReader::new(file), size).map(|arrays| by_path(arrays, '/'))
 }
 
 fn read(mut source: impl Read + Seek, size: u64) -> Result<Vec<(String, Array)>, FileError> {
@@ -104,7 +106,8 @@ mod tests {
     }
 
     fn fixture(name: &str) -> Result<Vec<(String, Array)>, FileError> {
-        load(&path_of(name))
+        let (file, size) = crate::io::open(&path_of(name))?;
+        read(BufReader::new(file), size)
     }
 
     fn read_bytes(bytes: &[u8]) -> Result<Vec<(String, Array)>, FileError> {
@@ -129,6 +132,15 @@ mod tests {
     }
 
     #[test]
+    fn wide_sizes_and_folders_in_names() {
+        let ramp = arr2(&[[0i64, 1, 2], [3, 4, 5]]);
+        let array = |added: i64| Loaded::Array(Array::from(&ramp + added));
+        let layer = vec![("w".to_string(), array(7)), ("b".to_string(), array(7))];
+        let expected = vec![("a".to_string(), array(1)), ("layer".to_string(), Loaded::Record(layer))];
+        assert_eq!(load(&path_of("zip64.npz")).unwrap(), Loaded::Record(expected));
+    }
+
+    #[test]
     fn damaged_archives_are_refused() {
         let cases = [
             ("with_objects.npz", "array `names`: its elements are Python objects (dtype `|O`), which are not read"),
@@ -147,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_damaged_byte_or_a_missing_end_never_panics() {
-        for name in ["stored.npz", "compressed.npz"] {
+        for name in ["stored.npz", "compressed.npz", "zip64.npz"] {
             let whole = std::fs::read(path_of(name)).unwrap();
             for position in 0..whole.len() {
                 assert!(read_bytes(&whole[..position]).is_err(), "{name} up to {position}");
@@ -166,6 +178,7 @@ mod tests {
         let path = folder.path().join("a.npz");
         let (g, flags) = (Array::from(arr2(&[[1.5, -0.0]])), Array::from(arr1(&[true, false])));
         save(&path, &[("g".to_string(), &g), ("größe".to_string(), &flags)]).unwrap();
-        assert_eq!(load(&path).unwrap(), [("g".to_string(), g), ("größe".to_string(), flags)]);
+        let expected = [("g".to_string(), Loaded::Array(g)), ("größe".to_string(), Loaded::Array(flags))];
+        assert_eq!(load(&path).unwrap(), Loaded::Record(expected.to_vec()));
     }
 }

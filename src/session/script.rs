@@ -19,6 +19,8 @@ use crate::runtime::print::format_array;
 use crate::syntax::ast::{Argument, Expr, ExprKind, Input, Statement, StatementKind};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
+use crate::with_typed_array;
+use ndarray::Axis;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::io::Write;
 use std::ops::Range;
@@ -30,7 +32,7 @@ use std::time::Instant;
 pub enum InputSource {
     /// `x=file.npy` or `k=3`.
     Named(String, String),
-    /// `all.npz`: each key feeds the input of that name.
+    /// `all.npz`, `.mat`, `.safetensors` or a `.csv` with a header: each key feeds the input of that name.
     All(PathBuf),
 }
 
@@ -53,11 +55,7 @@ struct Outside {
 
 impl Host for Outside {
     fn load(&mut self, path: &str, span: Span) -> Checking<Loaded> {
-        match io::load(Path::new(path)) {
-            Ok(io::Loaded::Array(array)) => Ok(Loaded::Array(array)),
-            Ok(io::Loaded::Record(fields)) => Ok(Loaded::Record(fields)),
-            Err(error) => Err(error.diagnostic(Some(span))),
-        }
+        io::load(Path::new(path)).map_err(|error| error.diagnostic(Some(span)))
     }
 
     fn clock(&mut self) -> f64 {
@@ -201,10 +199,31 @@ impl Module {
     }
 }
 
-/// An input as given: an array, or text for a scalar.
+/// An input as given: what a file holds, or text for a scalar.
 enum Given {
-    Array(Array),
+    File(Loaded),
+    /// From MATLAB, where everything has two axes at least.
+    Matlab(Loaded),
     Text(String),
+}
+
+impl Given {
+    fn from_file(path: &Path, value: Loaded) -> Given {
+        let is_matlab = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mat"));
+        if is_matlab { Given::Matlab(value) } else { Given::File(value) }
+    }
+}
+
+/// An array of MATLAB's without axes of size 1, as far as it has more axes than wanted: a 1×n matrix is a vector, a 1×1
+/// matrix a number.
+fn without_single_axes(array: Array, rank: usize) -> Array {
+    let mut array = array;
+    while array.shape().len() > rank
+        && let Some(axis) = array.shape().iter().position(|&size| size == 1)
+    {
+        array = with_typed_array!(Array, array, a => Array::from(a.remove_axis(Axis(axis))));
+    }
+    array
 }
 
 fn gather(sources: &[InputSource]) -> Checking<Vec<(String, Given)>> {
@@ -212,11 +231,11 @@ fn gather(sources: &[InputSource]) -> Checking<Vec<(String, Given)>> {
     for source in sources {
         match source {
             InputSource::All(path) => match io::load(path).map_err(|error| error.diagnostic(None))? {
-                io::Loaded::Record(fields) => {
-                    all.extend(fields.into_iter().map(|(name, array)| (name, Given::Array(array))));
+                Loaded::Record(fields) => {
+                    all.extend(fields.into_iter().map(|(name, value)| (name, Given::from_file(path, value))));
                 }
-                io::Loaded::Array(_) => {
-                    let text = format!("{} holds one array without a name", path.display());
+                other => {
+                    let text = format!("{} holds {} without a name", path.display(), other.describe());
                     return Err(Diagnostic::global(codes::INPUT, text)
                         .help(format!("say which input it is: --input x={}", path.display())));
                 }
@@ -233,18 +252,21 @@ fn named(name: &str, value: &str) -> Checking<Given> {
     if is_scalar && !path.exists() {
         return Ok(Given::Text(value.to_string()));
     }
-    match io::load(path).map_err(|error| error.diagnostic(None))? {
-        io::Loaded::Array(array) => Ok(Given::Array(array)),
-        io::Loaded::Record(mut fields) => {
+    let value = match io::load(path).map_err(|error| error.diagnostic(None))? {
+        Loaded::Record(mut fields) => {
             let names: Vec<String> = fields.iter().map(|(field, _)| field.clone()).collect();
             let at = names.iter().position(|field| field == name).or((names.len() == 1).then_some(0));
             match at {
-                Some(at) => Ok(Given::Array(fields.swap_remove(at).1)),
-                None => Err(Diagnostic::global(codes::INPUT, format!("{value} has no array `{name}`"))
-                    .help(format!("it has {}", names.join(", ")))),
+                Some(at) => fields.swap_remove(at).1,
+                None => {
+                    return Err(Diagnostic::global(codes::INPUT, format!("{value} has no array `{name}`"))
+                        .help(format!("it has {}", names.join(", "))));
+                }
             }
         }
-    }
+        other => other,
+    };
+    Ok(Given::from_file(path, value))
 }
 
 /// Declares an input without a value.
@@ -323,7 +345,9 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
         Diagnostic::global(codes::INPUT, format!("the input `{name}` is declared {ty}, what is given is {found}"))
     };
     let array = match given {
-        Given::Array(array) => array,
+        Given::File(Loaded::Array(array)) => array,
+        Given::Matlab(Loaded::Array(array)) => without_single_axes(array, ty.rank()),
+        Given::File(other) | Given::Matlab(other) => return Err(wrong(other.describe())),
         Given::Text(text) => {
             let parsed = match ty.dtype {
                 DType::F64 => text.parse::<f64>().ok().map(Array::from),
@@ -581,13 +605,21 @@ impl Runner<'_, '_> {
     fn show(&self, value: &Value) -> String {
         match value {
             Value::Text(text) => text.clone(),
+            other => self.show_inside(other),
+        }
+    }
+
+    /// The same as part of something else, where a string has quotes.
+    fn show_inside(&self, value: &Value) -> String {
+        let all = |parts: &[Value]| parts.iter().map(|part| self.show_inside(part)).collect::<Vec<_>>().join(", ");
+        match value {
+            Value::Text(text) => format!("{text:?}"),
             Value::Array { id, .. } => self.values.get(id).map(format_array).unwrap_or_default(),
-            Value::Tuple(parts) => {
-                format!("({})", parts.iter().map(|part| self.show(part)).collect::<Vec<_>>().join(", "))
-            }
+            Value::Tuple(parts) => format!("({})", all(parts)),
+            Value::List(items) => format!("list({})", all(items)),
             Value::Record(fields) => {
                 let fields: Vec<String> =
-                    fields.iter().map(|(name, value)| format!("{name}={}", self.show(value))).collect();
+                    fields.iter().map(|(name, value)| format!("{name}={}", self.show_inside(value))).collect();
                 format!("({})", fields.join(", "))
             }
             other => other.describe(&self.checker.graph),

@@ -32,6 +32,8 @@ def text(value):
         return value
     if isinstance(value, tuple):
         return "(" + ", ".join(text(v) for v in value) + ")"
+    if isinstance(value, list):
+        return "list(" + ", ".join(text(v) for v in value) + ")"
     value = np.asarray(value)
     if value.ndim:
         return str(value).replace("False", "false").replace(" True", " true").replace("[True", "[ true")

@@ -8,6 +8,7 @@ mod calculus;
 mod cumulative;
 mod folding;
 mod indexing;
+mod lists;
 mod making;
 mod norms;
 mod order;
@@ -43,6 +44,7 @@ const FAMILIES: &[&[Builtin]] = &[
     cumulative::ALL,
     folding::ALL,
     indexing::ALL,
+    lists::ALL,
     making::ALL,
     norms::ALL,
     order::ALL,
@@ -185,7 +187,6 @@ pub(super) fn later(name: &str) -> bool {
         "minimize",
         "root",
         "pca",
-        "list",
     ];
     LATER.contains(&name)
 }

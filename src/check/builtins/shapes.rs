@@ -145,10 +145,16 @@ pub(super) const ALL: &[Builtin] = &[
     },
     Builtin {
         name: "len",
-        doc: "len(x): the size of the first axis.",
+        doc: "len(x): the size of the first axis, or the number of a list's items.",
         example: ("print(len([[1, 2, 3], [4, 5, 6]]))", "2"),
         apply: |c, call| {
-            let operand = only(c, call)?;
+            call.allow(&[])?;
+            let [expr] = call.exactly("len(x)")?;
+            let value = c.expression(expr)?;
+            if let Value::List(items) = &value {
+                return Ok(Value::array(c.graph.int(items.len() as i64)));
+            }
+            let operand = c.as_operand(&value, expr.span)?;
             match c.graph.shape(operand.id).first().cloned() {
                 Some(size) => Ok(Value::array(c.graph.size_value(&size))),
                 None => Err(Diagnostic::error(codes::RANK, operand.span, "a scalar has no length")),

@@ -14,7 +14,7 @@ use crate::syntax::ast::ExprKind;
 pub(super) const ALL: &[Builtin] = &[
     Builtin {
         name: "load",
-        doc: "load(\"f.npz\"): an array, or a record whose fields are the file's arrays. Reads .npy, .npz and .csv.",
+        doc: "load(\"f.npz\"): an array, a record whose fields are the file's arrays, or, for a folder of .npy files, a list. Reads .npy, .npz, .csv, .mat (version 5) and .safetensors.",
         example: ("", ""),
         apply: load,
     },
@@ -38,7 +38,7 @@ pub(super) const ALL: &[Builtin] = &[
     },
     Builtin {
         name: "save",
-        doc: "save(\"f.npz\", name=value, …), save(\"f.npy\", value), save(\"f.csv\", value): writes a file; only at the top level.",
+        doc: "save(\"f.npz\", name=value, …), save(\"f.npy\", value), save(\"f.csv\", value): writes a file (also .mat and .safetensors, with names); only at the top level.",
         example: ("", ""),
         apply: |_, call| Err(statement_only(call)),
     },
@@ -115,16 +115,23 @@ fn load(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     };
     let Some(host) = c.host.as_mut() else { return Err(impure(call)) };
     let loaded = host.load(path, call.span)?;
-    Ok(match loaded {
-        Loaded::Array(array) => constant(c, "load", array),
+    Ok(value(c, "load", loaded))
+}
+
+/// What a file holds as a value; `name` is what its arrays are called in the graph.
+fn value(c: &mut Checker<'_>, name: &str, loaded: Loaded) -> Value {
+    match loaded {
+        Loaded::Array(array) => constant(c, name, array),
+        Loaded::Text(text) => Value::Text(text),
+        Loaded::List(items) => Value::List(items.into_iter().map(|item| value(c, name, item)).collect()),
         Loaded::Record(fields) => {
-            let fields = fields.into_iter().map(|(name, array)| {
-                let value = constant(c, &name, array);
+            let field = |(name, inner): (String, Loaded)| {
+                let value = value(c, &name, inner);
                 (name, value)
-            });
-            Value::Record(fields.collect())
+            };
+            Value::Record(fields.into_iter().map(field).collect())
         }
-    })
+    }
 }
 
 /// An array from a file: an input of the graph with literal sizes, and its value beside it.

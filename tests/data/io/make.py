@@ -1,6 +1,8 @@
-"""Writes the .npy and .npz files beside it, for the tests of src/io. Run with NumPy in this folder: python make.py."""
+"""Writes the .npy, .npz and .safetensors files beside it, for the tests of src/io. Run with NumPy in this folder: python make.py."""
 
 import io
+import json
+import struct
 import zipfile
 
 import numpy as np
@@ -50,3 +52,34 @@ np.savez(whole, a=np.arange(4))
 damaged = bytearray(whole.getvalue())
 damaged[damaged.index(b"\x93NUMPY") + 130] ^= 1
 open("bad_checksum.npz", "wb").write(bytes(damaged))
+
+# Sizes in 64 bits, as zipfile writes them when it cannot know how much will come; folders in names; a member stored
+# beside one deflated.
+with zipfile.ZipFile("zip64.npz", "w") as archive:
+    for name, method in [("a", zipfile.ZIP_STORED), ("layer/w", zipfile.ZIP_DEFLATED), ("layer/b", zipfile.ZIP_STORED)]:
+        info = zipfile.ZipInfo(name + ".npy")
+        info.compress_type = method
+        with archive.open(info, "w", force_zip64=True) as member:
+            npy_format.write_array(member, ramp + len(name))
+
+# The format is eight bytes of length, a header in JSON, and the elements.
+tensors = {}
+for name, code in [("F64", "<f8"), ("F32", "<f4"), ("F16", "<f2")]:
+    tensors[name] = (ramp * 1.5 - 2).astype(code)
+for name, code in [("I64", "<i8"), ("I32", "<i4"), ("I16", "<i2"), ("I8", "i1")]:
+    tensors[name] = (ramp - 2).astype(code)
+for name, code in [("U64", "<u8"), ("U32", "<u4"), ("U16", "<u2"), ("U8", "u1")]:
+    tensors[name] = (ramp + 200).astype(code)
+# The upper half of each number in single precision, all of which are exact.
+tensors["BF16"] = ((ramp * 1.5 - 2).astype("<f4").view("<u4") >> 16).astype("<u2")
+tensors["BOOL"] = np.array([True, False, True])
+tensors["scalar"] = np.array(2.5, "<f4")
+tensors["empty"] = np.zeros((0, 3), "<f4")
+header, body = {"__metadata__": {"format": "pt"}}, b""
+for name, array in tensors.items():
+    dtype = name if name.isupper() else "F32"
+    header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [len(body), len(body) + array.nbytes]}
+    body += array.tobytes()
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
+open("types.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + body)
