@@ -185,16 +185,26 @@ impl Checker<'_> {
                 .at(format!("this is {ty}"))
                 .help("convert with i64(x)"));
         }
-        match self.graph.as_size(operand.id) {
-            Some(size) => Ok(size),
-            None => Err(Diagnostic::error(
-                codes::NOT_A_CONSTANT,
-                expr.span,
-                format!("{what} must be a size that is known before the program runs"),
-            )
-            .at("this is computed from data")
-            .help("use a literal, a size variable of an argument's type, or + - * of these")),
+        self.dynamic_size(operand.id, expr.span)
+    }
+
+    /// The size that a whole number is. At the top level it is computed now, if it can be; elsewhere it becomes a size
+    /// that is found out when running.
+    pub(super) fn dynamic_size(&mut self, id: NodeId, span: Span) -> Result<Size> {
+        if let Some(size) = self.graph.as_size(id) {
+            return Ok(size);
         }
+        self.concrete(id, span)?;
+        Ok(self.graph.dynamic_size(id))
+    }
+
+    /// At the top level, asks for the value of a scalar if it depends on no loop.
+    pub(super) fn concrete(&mut self, id: NodeId, span: Span) -> Result<()> {
+        if self.flow.function || !self.live || !self.graph.node(id).free.is_empty() {
+            return Ok(());
+        }
+        self.wanted = Some(id);
+        Err(Diagnostic::error(codes::BUG, span, "a size is needed before the program goes on"))
     }
 }
 

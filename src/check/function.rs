@@ -291,7 +291,7 @@ impl Checker<'_> {
         for (operand, ty) in &actuals {
             ids.push(self.argument(&callee, operand, ty, &sizes)?);
         }
-        let result = self.copy_in(&callee, &ids, &sizes);
+        let result = self.copy_in(&callee, &ids, &sizes, span)?;
         if self.graph.len() > NODE_LIMIT {
             return Err(Diagnostic::error(codes::LIMIT, span, "the program is too large to compile")
                 .note(format!("inlining this call makes more than {NODE_LIMIT} operations"))
@@ -391,7 +391,13 @@ impl Checker<'_> {
         }
     }
 
-    fn copy_in(&mut self, callee: &Checked, ids: &[NodeId], sizes: &BTreeMap<SizeVar, (Size, Span)>) -> Value {
+    fn copy_in(
+        &mut self,
+        callee: &Checked,
+        ids: &[NodeId],
+        sizes: &BTreeMap<SizeVar, (Size, Span)>,
+        span: Span,
+    ) -> Result<Value> {
         let source = &callee.graph;
         let mut copier = Copier::inlining(source, &mut self.graph, |var| sizes.get(var).map(|(size, _)| size.clone()));
         for id in source.ids() {
@@ -417,6 +423,7 @@ impl Checker<'_> {
                 None => copied,
             }
         });
+        let found: Vec<NodeId> = source.dynamic_sizes().filter_map(|(_, value)| copier.get(value)).collect();
         let checks: Vec<NodeId> = source.checks.iter().filter_map(|id| copier.get(*id)).collect();
         let outputs: Vec<NodeId> = source.outputs.iter().filter_map(|id| copier.get(*id)).collect();
         for check in checks {
@@ -424,7 +431,10 @@ impl Checker<'_> {
                 self.graph.checks.push(check);
             }
         }
-        Value::from_shape(&callee.result, &outputs)
+        if let Some(&open) = found.iter().find(|id| self.graph.as_size(**id).is_none_or(|size| size.as_const().is_none())) {
+            self.concrete(open, span)?;
+        }
+        Ok(Value::from_shape(&callee.result, &outputs))
     }
 }
 

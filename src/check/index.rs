@@ -7,6 +7,7 @@ use super::expression::not_available;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{CheckKind, NodeId, Op, Size, VarId};
+use crate::ops::elementwise;
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, IndexItem};
 use crate::syntax::span::Span;
@@ -75,6 +76,11 @@ impl Checker<'_> {
         let mut read = Vec::new();
         let mut axis = 0;
         for item in items {
+            if let Some(places) = self.mask_item(item, &shape, axis, span)? {
+                axis += places.len();
+                read.extend(places.into_iter().map(Item::Array));
+                continue;
+            }
             let item = self.item(item, &shape, axis)?;
             axis += usize::from(!matches!(item, Item::New));
             read.push(item);
@@ -89,6 +95,24 @@ impl Checker<'_> {
             read.push(Item::Slice(Size::from(0), 1, size.clone()));
         }
         Ok(read)
+    }
+
+    /// A boolean array selects along as many axes as it has.
+    fn mask_item(&mut self, item: &IndexItem, shape: &[Size], axis: usize, span: Span) -> Result<Option<Vec<NodeId>>> {
+        let IndexItem::At(expr) = item else { return Ok(None) };
+        let Value::Array { id, .. } = self.expression(expr)? else { return Ok(None) };
+        let ty = self.graph.ty(id).clone();
+        if ty.dtype != DType::Bool || ty.rank() == 0 {
+            return Ok(None);
+        }
+        if shape.get(axis..axis + ty.rank()) != Some(ty.shape.as_slice()) {
+            let selected = crate::graph::display_shape(shape.get(axis..).unwrap_or_default());
+            let text = format!("a mask has the sizes of what it selects from: {ty} for [{selected}]");
+            let error = Diagnostic::error(codes::SIZES, expr.span, text);
+            let sizes: Vec<&Size> = ty.shape.iter().chain(shape).collect();
+            return Err(self.origins(error, &sizes));
+        }
+        self.mask_places(id, span).map(Some)
     }
 
     fn tuple_part(&mut self, parts: &[Value], items: &[IndexItem], span: Span) -> Result<Value> {
@@ -120,8 +144,8 @@ impl Checker<'_> {
                 let ty = self.graph.ty(operand.id).clone();
                 match ty.dtype {
                     DType::Bool => {
-                        return Err(not_available(expr.span, "selection by a boolean array")
-                            .help("reduce with where(mask, x, 0), or keep the shape"));
+                        return Err(Diagnostic::error(codes::TYPE, expr.span, "one truth value is no index")
+                            .help("a mask is an array of truth values: x[x > 0]"));
                     }
                     DType::I64 => {}
                     _ => {
@@ -226,8 +250,14 @@ impl Checker<'_> {
         if let Some(window) = self.window(start, stop, step, extent, axis)? {
             return Ok(window);
         }
-        let start = start.map(|e| self.size_of(e, "the bound of a slice")).transpose()?;
-        let stop = stop.map(|e| self.size_of(e, "the bound of a slice")).transpose()?;
+        let bound = |c: &mut Self, e: &Expr| c.whole(e, "the bound of a slice").map(|id| (id, c.graph.as_size(id)));
+        let start_bound = start.map(|e| bound(self, e)).transpose()?;
+        let stop_bound = stop.map(|e| bound(self, e)).transpose()?;
+        if start_bound.iter().chain(&stop_bound).any(|(_, size)| size.is_none()) {
+            let bounds = (start_bound.map(|(id, _)| id), stop_bound.map(|(id, _)| id));
+            return self.running_slice(bounds, step, extent, span);
+        }
+        let (start, stop) = (start_bound.and_then(|(_, size)| size), stop_bound.and_then(|(_, size)| size));
         if let Some(known) = known_slice(start.as_ref(), stop.as_ref(), step, extent) {
             return Ok(known);
         }
@@ -252,6 +282,69 @@ impl Checker<'_> {
         Ok(Item::Slice(first, 1, length))
     }
 
+    /// A slice whose bounds are found out when running, clipped as NumPy does it: the indexes along the axis.
+    fn running_slice(
+        &mut self,
+        bounds: (Option<NodeId>, Option<NodeId>),
+        step: i64,
+        extent: &Size,
+        span: Span,
+    ) -> Result<Item> {
+        let g = &mut self.graph;
+        let (size, zero, one) = (g.size_value(extent), g.int(0), g.int(1));
+        // Where counting forwards and backwards may begin and end.
+        let (lowest, highest) = if step > 0 {
+            (zero, size)
+        } else {
+            (g.int(-1), g.map(&elementwise::SUBTRACT, &[size, one]))
+        };
+        let clip = |g: &mut crate::graph::Graph, bound: NodeId| {
+            let negative = g.map(&elementwise::LESS, &[bound, zero]);
+            let from_end = g.map(&elementwise::ADD, &[bound, size]);
+            let counted = g.map(&elementwise::WHERE, &[negative, from_end, bound]);
+            let low = g.map(&elementwise::MAXIMUM, &[counted, lowest]);
+            g.map(&elementwise::MINIMUM, &[low, highest])
+        };
+        let (first, last) = if step > 0 { (lowest, highest) } else { (highest, lowest) };
+        let first = bounds.0.map_or(first, |bound| clip(g, bound));
+        let last = bounds.1.map_or(last, |bound| clip(g, bound));
+        let (from, to) = if step > 0 { (first, last) } else { (last, first) };
+        let mut count = g.map(&elementwise::SUBTRACT, &[to, from]);
+        if step.abs() != 1 {
+            let (more, stride) = (g.int(step.abs() - 1), g.int(step.abs()));
+            let raised = g.map(&elementwise::ADD, &[count, more]);
+            count = g.map(&elementwise::FLOOR_DIVIDE, &[raised, stride]);
+        }
+        let count = g.map(&elementwise::MAXIMUM, &[count, zero]);
+        let length = self.dynamic_size(count, span)?;
+        let g = &mut self.graph;
+        let (iota, shape) = (g.iota(&length), [length]);
+        let (first, stride) = (g.broadcast(first, &[], &shape), g.int(step));
+        let stride = g.broadcast(stride, &[], &shape);
+        let scaled = g.times(stride, iota);
+        Ok(Item::Window(g.plus(first, scaled)))
+    }
+
+    /// The places where a mask is true: an index array per axis.
+    pub(super) fn mask_places(&mut self, mask: NodeId, span: Span) -> Result<Vec<NodeId>> {
+        let shape = self.graph.shape(mask).to_vec();
+        let elements = Size::product(&shape);
+        let line = self.graph.reshape(mask, &[elements]);
+        let (positions, count) = super::builtins::found(self, line);
+        let length = self.dynamic_size(count, span)?;
+        let mut flat = self.graph.slice(positions, &[Size::from(0)], &[1], std::slice::from_ref(&length));
+        let mut places = Vec::new();
+        for size in shape.iter().skip(1).rev() {
+            let divisor = self.graph.size_value(size);
+            let divisor = self.graph.broadcast(divisor, &[], std::slice::from_ref(&length));
+            places.push(self.graph.map(&elementwise::REMAINDER, &[flat, divisor]));
+            flat = self.graph.map(&elementwise::FLOOR_DIVIDE, &[flat, divisor]);
+        }
+        places.push(flat);
+        places.reverse();
+        Ok(places)
+    }
+
     /// `x[i:i+3]` with a generator's index: both bounds move together, so the length is a size.
     fn window(
         &mut self,
@@ -269,7 +362,7 @@ impl Checker<'_> {
             return Ok(None);
         }
         if from.vars != to.vars || step != 1 {
-            return Err(not_available(span, "a slice whose length depends on a generator's index"));
+            return Ok(None);
         }
         let length = to.constant.minus(&from.constant);
         let length = length.as_const().map_or(length, |value| Size::from(value.max(0)));

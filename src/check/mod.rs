@@ -56,6 +56,10 @@ pub struct Checker<'a> {
     pub loaded: Vec<(NodeId, Array)>,
     functions: &'a Functions,
     host: Option<&'a mut dyn Host>,
+    /// Whether the program is run while it is checked, so that scalars can be asked for.
+    pub live: bool,
+    /// The scalar whose value is needed before a statement can be checked.
+    pub wanted: Option<NodeId>,
     /// Where control stands: conditions, loops around, and what has been left.
     flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
@@ -72,6 +76,8 @@ impl<'a> Checker<'a> {
             loaded: Vec::new(),
             functions,
             host,
+            live: false,
+            wanted: None,
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
         }
@@ -82,6 +88,14 @@ impl<'a> Checker<'a> {
         for statement in statements {
             function::statement_targets(statement, &mut self.targets);
         }
+    }
+
+    /// Goes back to where a statement began, to check it again.
+    pub fn start_again(&mut self, scope: Scope, checks: usize, warnings: usize) {
+        self.scope = scope;
+        self.graph.checks.truncate(checks);
+        self.warnings.truncate(warnings);
+        self.flow = flow::Flow::default();
     }
 
     /// Binds a name to a value.

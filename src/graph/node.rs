@@ -3,11 +3,12 @@
 //! In: operators with operands and a type. Out: [`NodeId`]s.
 //! Always holds: [`Graph::add`] returns the same id for the same operator, operands and type.
 
-use super::size::{Size, display_shape};
+use super::size::{Size, SizeVar, display_shape};
 use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A node of one graph; ids grow along data flow.
@@ -293,6 +294,12 @@ pub struct Graph {
     unique: FxHashMap<(Op, Vec<NodeId>, Type), NodeId>,
     vars: Vec<Var>,
     marks: u32,
+    /// Sizes that are known only when running: the scalar that each is read from.
+    dynamic: BTreeMap<SizeVar, NodeId>,
+    /// The same the other way round.
+    dynamic_of: FxHashMap<NodeId, SizeVar>,
+    /// Scalars whose values are known although nothing in the graph says so.
+    known: FxHashMap<NodeId, i64>,
 }
 
 impl Graph {
@@ -378,6 +385,9 @@ impl Graph {
             return id;
         }
         let mut free: Vec<VarId> = key.1.iter().flat_map(|&input| self.node(input).free.iter().copied()).collect();
+        for value in self.read_sizes(&key.0, &key.2) {
+            free.extend(&self.node(value).free);
+        }
         match &key.0 {
             Op::Var(var) | Op::State(var) => free.push(*var),
             Op::Build(var) => free.retain(|other| other != var),
@@ -391,6 +401,77 @@ impl Graph {
         self.nodes.push(Node { op, inputs, ty, free, span: self.span });
         self.unique.insert(key, id);
         id
+    }
+
+    /// The size that a scalar is the value of: found out when running, unless it is known.
+    pub fn dynamic_size(&mut self, value: NodeId) -> Size {
+        if let Some(size) = self.as_size(value) {
+            return size;
+        }
+        let free = (0usize..).map(|k| format!("?{k}")).find(|name| !self.dynamic.contains_key(name.as_str()));
+        let name: SizeVar = free.unwrap_or_default().into();
+        self.bind_size(name.clone(), value);
+        Size::var(&name)
+    }
+
+    /// Says that a size variable is the value of a scalar.
+    pub fn bind_size(&mut self, name: SizeVar, value: NodeId) {
+        self.dynamic.insert(name.clone(), value);
+        self.dynamic_of.insert(value, name);
+    }
+
+    /// The scalar that a size is read from when running.
+    pub fn dynamic_value(&self, name: &SizeVar) -> Option<NodeId> {
+        self.dynamic.get(name).copied()
+    }
+
+    /// The size that is read from a scalar when running.
+    pub fn dynamic_name(&self, value: NodeId) -> Option<&SizeVar> {
+        self.dynamic_of.get(&value)
+    }
+
+    /// All sizes that are known only when running.
+    pub fn dynamic_sizes(&self) -> impl Iterator<Item = (&SizeVar, NodeId)> {
+        self.dynamic.iter().map(|(name, value)| (name, *value))
+    }
+
+    /// Says what a scalar's value is.
+    pub fn know(&mut self, id: NodeId, value: i64) {
+        self.known.insert(id, value);
+    }
+
+    /// What was said of a scalar's value.
+    pub fn known(&self, id: NodeId) -> Option<i64> {
+        self.known.get(&id).copied()
+    }
+
+    /// Replaces a size variable in the extents of index variables.
+    pub(super) fn replace_in_extents(&mut self, name: &SizeVar, by: &Size) {
+        for var in &mut self.vars {
+            var.extent = var.extent.substitute(&|other| (other == name).then(|| by.clone()));
+        }
+    }
+
+    /// The scalars that the sizes of a node are read from.
+    pub fn size_values(&self, id: NodeId) -> Vec<NodeId> {
+        let node = self.node(id);
+        self.read_sizes(&node.op, &node.ty)
+    }
+
+    fn read_sizes(&self, op: &Op, ty: &Type) -> Vec<NodeId> {
+        if self.dynamic.is_empty() {
+            return Vec::new();
+        }
+        let own: &[Size] = match op {
+            Op::Slice { starts, .. } | Op::Place { starts, .. } => starts,
+            Op::Size(size) => std::slice::from_ref(size),
+            _ => &[],
+        };
+        let vars = ty.shape.iter().chain(own).flat_map(Size::vars);
+        let mut values: Vec<NodeId> = vars.filter_map(|var| self.dynamic_value(&var)).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
     }
 
     /// Whether the value changes with the index variable.

@@ -194,6 +194,12 @@ impl Parser {
             match self.next() {
                 Kind::Node(name) => self.definition(name)?,
                 Kind::Word(word) if word == "var" => self.declaration()?,
+                Kind::Word(word) if word == "size" => {
+                    let name = self.name("a size")?;
+                    self.sign('=')?;
+                    let value = self.node()?;
+                    self.graph.bind_size(name.as_str().into(), value);
+                }
                 Kind::Word(word) if word == "check" => {
                     let check = self.node()?;
                     self.graph.checks.push(check);

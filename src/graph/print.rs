@@ -112,6 +112,9 @@ impl fmt::Display for Graph {
                 write!(f, " {}", names.node(input))?;
             }
             writeln!(f, " : {}", node.ty)?;
+            if let Some(name) = self.dynamic_name(id) {
+                writeln!(f, "  size {name} = {}", names.node(id))?;
+            }
         }
         for &check in &self.checks {
             writeln!(f, "  check {}", names.node(check))?;

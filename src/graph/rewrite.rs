@@ -5,6 +5,7 @@
 
 use super::{Binder, Constant, Graph, NodeId, Op, SizeVar, VarId};
 use crate::graph::{Size, Type};
+use rustc_hash::FxHashMap;
 
 /// The nodes that the roots need, operands first.
 pub fn reachable(graph: &Graph, roots: &[NodeId]) -> Vec<NodeId> {
@@ -14,7 +15,7 @@ pub fn reachable(graph: &Graph, roots: &[NodeId]) -> Vec<NodeId> {
     }
     for id in graph.ids().rev() {
         if seen[id.0 as usize] {
-            for input in &graph.node(id).inputs {
+            for input in graph.node(id).inputs.iter().chain(&graph.size_values(id)) {
                 seen[input.0 as usize] = true;
             }
         }
@@ -29,6 +30,10 @@ pub struct Copier<'a> {
     vars: Vec<Option<VarId>>,
     marks: u32,
     sizes: Replacement<'a>,
+    /// What sizes that are known only when running have become.
+    dynamic: FxHashMap<SizeVar, Size>,
+    /// Whether such sizes get names of their own in the target.
+    renames: bool,
 }
 
 /// What a size variable becomes, if it changes.
@@ -38,7 +43,7 @@ impl<'a> Copier<'a> {
     /// A copier that keeps sizes and marks as they are.
     pub fn new(source: &'a Graph) -> Copier<'a> {
         let (nodes, vars) = (source.len(), source.vars().len());
-        Copier { source, map: vec![None; nodes], vars: vec![None; vars], marks: 0, sizes: Box::new(|_| None) }
+        Copier { source, map: vec![None; nodes], vars: vec![None; vars], marks: 0, sizes: Box::new(|_| None), dynamic: FxHashMap::default(), renames: false }
     }
 
     /// A copier for inlining: size variables are replaced, marks made fresh in `target`.
@@ -50,6 +55,7 @@ impl<'a> Copier<'a> {
         let mut copier = Copier::new(source);
         copier.marks = target.reserve_marks(source.mark_count());
         copier.sizes = Box::new(sizes);
+        copier.renames = true;
         copier
     }
 
@@ -69,14 +75,39 @@ impl<'a> Copier<'a> {
             return known;
         }
         let info = self.source.var(var);
-        let fresh = target.new_var(info.name.clone(), info.extent.substitute(&*self.sizes));
+        let fresh = target.new_var(info.name.clone(), self.size(&info.extent));
         self.vars[var.0 as usize] = Some(fresh);
         fresh
     }
 
+    /// A size as it is in the target.
+    pub fn size(&self, size: &Size) -> Size {
+        size.substitute(&|var| self.dynamic.get(var).cloned().or_else(|| (self.sizes)(var)))
+    }
+
+    /// Where a scalar goes that a size is read from, the size goes too.
+    fn note(&mut self, target: &mut Graph, id: NodeId) {
+        let (Some(name), Some(to)) = (self.source.dynamic_name(id), self.get(id)) else { return };
+        if self.dynamic.contains_key(name) {
+            return;
+        }
+        let size = match target.as_size(to) {
+            Some(size) => size,
+            None if self.renames => target.dynamic_size(to),
+            None => {
+                target.bind_size(name.clone(), to);
+                Size::var(name)
+            }
+        };
+        if size.as_var() != Some(name) {
+            target.replace_in_extents(name, &size);
+        }
+        self.dynamic.insert(name.clone(), size);
+    }
+
     /// The type with sizes replaced.
     pub fn ty(&self, ty: &Type) -> Type {
-        Type { dtype: ty.dtype, shape: ty.shape.iter().map(|size| size.substitute(&*self.sizes)).collect() }
+        Type { dtype: ty.dtype, shape: ty.shape.iter().map(|size| self.size(size)).collect() }
     }
 
     /// The operands' counterparts; all have been copied before.
@@ -86,7 +117,7 @@ impl<'a> Copier<'a> {
 
     /// The operator as it stands in the target.
     pub fn op(&mut self, target: &mut Graph, op: &Op) -> Op {
-        let sizes = |starts: &[Size]| starts.iter().map(|size| size.substitute(&*self.sizes)).collect();
+        let sizes = |starts: &[Size]| starts.iter().map(|size| self.size(size)).collect();
         match op {
             Op::Var(var) => Op::Var(self.var(target, *var)),
             Op::Build(var) => Op::Build(self.var(target, *var)),
@@ -98,7 +129,7 @@ impl<'a> Copier<'a> {
             }
             Op::Mark(mark) => Op::Mark(mark + self.marks),
             Op::Size(size) => {
-                let size = size.substitute(&*self.sizes);
+                let size = self.size(size);
                 size.as_const().map_or(Op::Size(size), |value| Op::Const(Constant::Int(value)))
             }
             Op::Slice { starts, steps } => Op::Slice { starts: sizes(starts), steps: steps.clone() },
@@ -117,6 +148,7 @@ impl<'a> Copier<'a> {
         target.span = node.span;
         let copied = target.add(op, inputs, ty);
         self.set(id, copied);
+        self.note(target, id);
         copied
     }
 
@@ -133,6 +165,7 @@ impl<'a> Copier<'a> {
                 let copied = rule(self, target, id);
                 self.set(id, copied);
             }
+            self.note(target, id);
         }
     }
 }

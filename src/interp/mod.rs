@@ -85,7 +85,7 @@ pub fn evaluate(graph: &Graph, inputs: &[Array], sizes: &SizeEnv) -> Result<Vec<
     let mut interpreter = Interpreter {
         graph,
         inputs,
-        sizes,
+        sizes: sizes.clone(),
         values: vec![None; graph.len()],
         bound: vec![None; graph.vars().len()],
         states: vec![None; graph.vars().len()],
@@ -122,7 +122,7 @@ struct Region {
 struct Interpreter<'a> {
     graph: &'a Graph,
     inputs: &'a [Array],
-    sizes: &'a SizeEnv,
+    sizes: SizeEnv,
     /// What has been evaluated, for the present binding of the index variables.
     values: Vec<Option<Rc<Tensor>>>,
     bound: Vec<Option<i64>>,
@@ -163,10 +163,17 @@ impl Interpreter<'_> {
     fn before(&mut self, id: NodeId) -> Result<Vec<NodeId>, FaultKind> {
         let node = self.graph.node(id);
         match (&node.op, node.inputs.as_slice()) {
-            (Op::Build(var), [body]) => match extent(&self.graph.var(*var).extent, self.sizes)? {
-                0 => Ok(Vec::new()),
-                _ => Ok(self.region(id, &[*var], &[*body])?.outside.clone()),
-            },
+            (Op::Build(var), [body]) => {
+                let sizes = self.graph.size_values(id);
+                if let Some(open) = sizes.iter().find(|value| self.values[value.0 as usize].is_none()) {
+                    return Ok(vec![*open]);
+                }
+                self.read_sizes(id);
+                match extent(&self.graph.var(*var).extent, &self.sizes)? {
+                    0 => Ok(Vec::new()),
+                    _ => Ok(self.region(id, &[*var], &[*body])?.outside.clone()),
+                }
+            }
             (Op::Loop(binder), inputs) => {
                 let vars: Vec<VarId> = binder.vars().collect();
                 let Some(parts) = binder.parts(inputs) else { return Ok(Vec::new()) };
@@ -175,7 +182,17 @@ impl Interpreter<'_> {
                 before.extend(&self.region(id, &vars, &inner)?.outside);
                 Ok(before)
             }
-            _ => Ok(node.inputs.clone()),
+            _ => Ok([node.inputs.as_slice(), &self.graph.size_values(id)].concat()),
+        }
+    }
+
+    /// Sizes that are found out when running, as they are for the present binding of the variables.
+    fn read_sizes(&mut self, id: NodeId) {
+        for value in self.graph.size_values(id) {
+            let known = self.values[value.0 as usize].as_ref().and_then(|value| value.data.first().copied());
+            if let (Some(name), Some(known)) = (self.graph.dynamic_name(value), known) {
+                self.sizes.insert(name.clone(), known.int());
+            }
         }
     }
 
@@ -183,6 +200,7 @@ impl Interpreter<'_> {
     fn value(&mut self, id: NodeId) -> Result<Tensor, Fault> {
         let graph = self.graph;
         let node = graph.node(id);
+        self.read_sizes(id);
         if let (Op::Build(var), [body]) = (&node.op, node.inputs.as_slice()) {
             return self.build(id, *var, *body);
         }
@@ -210,14 +228,14 @@ impl Interpreter<'_> {
             op => {
                 let args: Vec<Rc<Tensor>> =
                     node.inputs.iter().filter_map(|input| self.values[input.0 as usize].clone()).collect();
-                eval::evaluate(op, &args, node.ty.dtype, shape, self.sizes)
+                eval::evaluate(op, &args, node.ty.dtype, shape, &self.sizes)
             }
         };
         result.map_err(|kind| self.fault(id, kind))
     }
 
     fn shape(&self, shape: &[Size]) -> Result<Vec<usize>, FaultKind> {
-        shape.iter().map(|size| extent(size, self.sizes)).collect()
+        shape.iter().map(|size| extent(size, &self.sizes)).collect()
     }
 
     fn input(&self, position: usize, dtype: DType, shape: Vec<usize>) -> Result<Tensor, FaultKind> {
@@ -322,7 +340,10 @@ impl Interpreter<'_> {
             let node = self.graph.node(next);
             if let Op::Build(inner) = node.op {
                 binders.push(inner);
-                if extent(&self.graph.var(inner).extent, self.sizes)? == 0 {
+                // A size that changes inside is not known here: what it may need is inside.
+                if extent(&self.graph.var(inner).extent, &self.sizes).is_ok_and(|extent| extent == 0)
+                    && self.graph.size_values(next).is_empty()
+                {
                     continue;
                 }
             }
@@ -330,6 +351,7 @@ impl Interpreter<'_> {
                 binders.extend(inner.vars());
             }
             pending.extend(&node.inputs);
+            pending.extend(self.graph.size_values(next));
         }
         region.outside.retain(|&next| !binders.iter().any(|&binder| self.graph.depends_on(next, binder)));
         region.outside.sort_unstable();

@@ -49,7 +49,10 @@ impl Graph {
         match &self.node(id).op {
             Op::Const(Constant::Int(value)) => Some(Size::from(*value)),
             Op::Size(size) => Some(size.clone()),
-            _ => None,
+            _ => match self.known(id) {
+                Some(value) => Some(Size::from(value)),
+                None => self.dynamic_name(id).map(|name| Size::var(name)),
+            },
         }
     }
 

@@ -56,6 +56,10 @@ impl Batcher {
                 continue;
             }
             let node = g.node(id).clone();
+            if g.size_values(id).iter().any(|size| g.depends_on(*size, var)) {
+                // Rows of different lengths make no array.
+                return None;
+            }
             g.span = node.span;
             let stacked = if node.op == Op::Var(var) {
                 g.iota(&n)

@@ -107,6 +107,7 @@ impl Module {
             warn(self.sources.render(warning, false));
         }
         let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
+        checker.live = true;
         checker.announce(&self.statements);
         let values = bind_inputs(&mut checker, &self.inputs, given).map_err(|d| self.error(d))?;
         let (interpret, terminal) = (options.interpret, options.terminal);
@@ -478,13 +479,34 @@ impl Runner<'_, '_> {
                     self.flush(Vec::new())?;
                 }
             }
-            let effect = effect(&mut self.checker, statement)?;
+            let effect = self.checked_statement(statement)?;
             self.values.extend(self.checker.loaded.drain(..));
             let checks = self.checked..self.checker.graph.checks.len();
             self.checked = checks.end;
             self.pending.push(Pending { effect, checks });
         }
         self.flush(Vec::new())
+    }
+
+    /// Checks a statement; whenever a size is needed that only running tells, what it depends on is run first.
+    fn checked_statement(&mut self, statement: &Statement) -> Checking<Option<Effect>> {
+        loop {
+            let (scope, checks) = (self.checker.scope.clone(), self.checker.graph.checks.len());
+            let warnings = self.checker.warnings.len();
+            let done = effect(&mut self.checker, statement);
+            self.values.extend(self.checker.loaded.drain(..));
+            let Some(wanted) = self.checker.wanted.take() else { return done };
+            let made = self.checker.graph.checks.get(checks..).unwrap_or_default().iter().copied();
+            let made: Vec<NodeId> = made.filter(|id| self.checker.graph.node(*id).free.is_empty()).collect();
+            self.flush(Vec::new())?;
+            self.compute(&[wanted], &made)?;
+            let value = self.values.get(&wanted).and_then(|array| match array {
+                Array::I64(array) => array.first().copied(),
+                _ => None,
+            });
+            self.checker.graph.know(wanted, value.unwrap_or(0));
+            self.checker.start_again(scope, checks, warnings);
+        }
     }
 
     fn checks_of(&self, pending: &Pending) -> &[NodeId] {

@@ -21,6 +21,8 @@ mod rounding;
 mod shapes;
 mod top;
 
+pub(super) use order::found;
+
 use super::call::Call;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes, nearest};
@@ -166,8 +168,6 @@ pub(super) fn later(name: &str) -> bool {
         "hessian",
         "jvp",
         "vjp",
-        "unique",
-        "find",
         "svd",
         "eigh",
         "qr",

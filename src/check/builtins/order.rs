@@ -6,7 +6,6 @@
 use super::Builtin;
 use super::along::{Along, Otherwise};
 use crate::check::call::Call;
-use crate::check::expression::not_available;
 use crate::check::operators::Operand;
 use crate::check::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
@@ -52,8 +51,38 @@ pub(super) const ALL: &[Builtin] = &[
         apply: searchsorted,
     },
     Builtin {
+        name: "find",
+        doc: "find(mask): the indexes where a mask is true, in order; for a mask of several axes a tuple with the indexes along each.",
+        example: ("print(find([false, true, true]))", "[1 2]"),
+        apply: |c, call| {
+            call.allow(&[])?;
+            let [mask] = c.operands_of::<1>(call, "find(mask)")?;
+            c.expect_bool(&mask, "`find` looks for what is true")?;
+            if c.graph.ty(mask.id).rank() == 0 {
+                return Err(Diagnostic::error(codes::RANK, mask.span, "`find` takes an array of truth values"));
+            }
+            let mut places: Vec<Value> = c.mask_places(mask.id, call.span)?.into_iter().map(Value::array).collect();
+            match (places.len(), places.pop()) {
+                (1, Some(only)) => Ok(only),
+                (_, last) => Ok(Value::Tuple(places.into_iter().chain(last).collect())),
+            }
+        },
+    },
+    Builtin {
+        name: "unique",
+        doc: "unique(x): the different elements of an array, in order.",
+        example: ("print(unique([3, 1, 3, 2]))", "[1 2 3]"),
+        apply: |c, call| {
+            call.allow(&[])?;
+            let [x] = c.operands_of::<1>(call, "unique(x)")?;
+            let (elements, count) = different(c, x.id);
+            let length = c.dynamic_size(count, call.span)?;
+            Ok(Value::array(c.graph.slice(elements, &[Size::from(0)], &[1], &[length])))
+        },
+    },
+    Builtin {
         name: "bincount",
-        doc: "bincount(x, n, weights=…): how often each of 0:n is in x, or the sum of its weights; another number is an error.",
+        doc: "bincount(x, n, weights=…): how often each of 0:n is in x, or the sum of its weights; another number is an error. Without n up to the largest number.",
         example: ("print(bincount([0, 2, 2], 4))", "[1 0 2 0]"),
         apply: bincount,
     },
@@ -156,8 +185,17 @@ fn bincount(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
         }
     }
     let Some(length) = length else {
-        return Err(not_available(call.span, "`bincount` without a length")
-            .help("say how many numbers are counted: bincount(x, n)"));
+        // One more than the largest number, nothing for none.
+        let zero = c.graph.int(-1);
+        let none = c.graph.broadcast(zero, &[], &[Size::one()]);
+        let numbers = c.graph.cast(operand.id, DType::I64);
+        let all = c.graph.concat(&[none, numbers], 0);
+        let largest = c.graph.reduce(&crate::ops::reduction::MAX, all, &[0]);
+        let one = c.graph.int(1);
+        let count = c.graph.plus(largest, one);
+        let size = c.dynamic_size(count, call.span)?;
+        let weights = weights.map(|expr| c.operand(expr)).transpose()?;
+        return counts(c, &operand, weights.as_ref(), &size, call.span).map(Value::array);
     };
     let size = c.size_of(length, "the length of `bincount`")?;
     c.require_nonnegative(&size, "the length of `bincount` is negative", length.span)?;
@@ -201,7 +239,6 @@ fn counts(c: &mut Checker<'_>, x: &Operand, weights: Option<&Operand>, length: &
 }
 
 /// The positions where a vector of truth values is true, in order, then zeros; and how many are meant.
-#[allow(dead_code, reason = "`find` and `x[mask]` take the first `count` of these, a size that is known when running")]
 pub(in crate::check) fn found(c: &mut Checker<'_>, mask: NodeId) -> (NodeId, NodeId) {
     let positions = c.graph.routine(&COMPACT, &[mask]);
     let ones = c.graph.cast(mask, DType::I64);
@@ -209,7 +246,6 @@ pub(in crate::check) fn found(c: &mut Checker<'_>, mask: NodeId) -> (NodeId, Nod
 }
 
 /// All elements of an array in order with every different one first, in order, and how many those are.
-#[allow(dead_code, reason = "`unique` takes the first `count` of these, a size that is known when running")]
 pub(in crate::check) fn different(c: &mut Checker<'_>, x: NodeId) -> (NodeId, NodeId) {
     let elements = c.graph.ty(x).elements();
     let line = c.graph.reshape(x, &[elements]);
