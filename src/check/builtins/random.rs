@@ -11,6 +11,7 @@ use crate::check::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{CheckKind, NodeId, Size};
 use crate::ops::elementwise::{BITS_BELOW, BITS_TO_NORMAL, BITS_TO_UNIFORM, GREATER, RANDOM_BITS, SUBTRACT};
+use crate::ops::routine::ARGSORT;
 use crate::runtime::array::DType;
 use crate::syntax::ast::Expr;
 
@@ -37,6 +38,12 @@ pub(super) const ALL: &[Builtin] = &[
         doc: "random.integers(key, low, high, n, m, …): an i64 array of whole numbers from low to high - 1.",
         example: ("print(random.integers(1, 0, 10, 5))", "[8 8 5 0 6]"),
         apply: integers,
+    },
+    Builtin {
+        name: "random.permutation",
+        doc: "random.permutation(key, n): the numbers 0 to n - 1 in random order; random.permutation(key, x): the rows of x in random order.",
+        example: ("print(random.permutation(1, 5))", "[2 4 1 0 3]"),
+        apply: permutation,
     },
     Builtin {
         name: "random.split",
@@ -121,6 +128,23 @@ fn uniform(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let width = c.graph.map(&SUBTRACT, &[high, low]);
     let scaled = c.graph.times(unit, width);
     Ok(Value::array(c.graph.plus(scaled, low)))
+}
+
+/// The order of random bits. Equal bits, which would favour the earlier, have a chance of n^2 / 2^65.
+fn permutation(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
+    call.allow(&[])?;
+    let [key, over] = call.exactly("random.permutation(key, n) or random.permutation(key, x)")?;
+    let key = scalar(c, key, "a key")?;
+    let rows = c.operand(over)?;
+    let own = c.graph.shape(rows.id).first().cloned();
+    let count = match &own {
+        Some(count) => vec![count.clone()],
+        None => c.sizes(&[over])?,
+    };
+    c.graph.span = call.span;
+    let bits = bits(c, key.id, &count);
+    let order = c.graph.routine(&ARGSORT, &[bits]);
+    Ok(Value::array(if own.is_some() { c.graph.gather(rows.id, &[0], &[order]) } else { order }))
 }
 
 fn integers(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
