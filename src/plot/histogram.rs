@@ -91,7 +91,7 @@ mod tests {
         // np.histogram([0, 0.1, 0.3, 0.7, 1, nan], 10, (0, 1)) without the NaN.
         let values = [0.0, 0.1, 0.3, 0.7, 1.0, f64::NAN];
         let h = Histogram::equal(&values, 10, None);
-        assert_eq!(h.heights, [1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0]);
+        assert_eq!(h.heights, [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
         // np.histogram([1, 2, 2, 3, 5], [1, 2, 3])
         assert_eq!(Histogram::between(&[1.0, 2.0, 2.0, 3.0, 5.0, 0.5], vec![1.0, 2.0, 3.0]).heights, [1.0, 3.0]);
         // np.histogram([], 2), np.histogram([4, 4], 2)

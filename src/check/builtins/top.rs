@@ -50,12 +50,12 @@ pub(super) const ALL: &[Builtin] = &[
               style=\"line\"|\"points\"|\"line+points\" (several: a tuple); only at the top level.",
         example: (
             "plot([0, 1, 4, 9], width=30, height=7)",
-            "  │                        ⡠⠔⠊\n\
-  │                    ⢀⡠⠒⠉\n\
-5 ┤                 ⣀⠤⠒⠁\n\
-  │           ⢀⣀⠤⠒⠊⠉\n\
-0 ┤⣀⣀⡠⠤⠤⠤⠤⠒⠒⠒⠉⠁\n\
-  └┬────────────────┬─────────\n\
+            "  │                        ⡠⠔⠊
+  │                    ⢀⡠⠒⠉
+5 ┤                 ⣀⠤⠒⠁
+  │           ⢀⣀⠤⠒⠊⠉
+0 ┤⣀⣀⡠⠤⠤⠤⠤⠒⠒⠒⠉⠁
+  └┬────────────────┬─────────
    0                2",
         ),
         apply: |_, call| Err(statement_only(call)),
@@ -67,11 +67,11 @@ pub(super) const ALL: &[Builtin] = &[
               ylabel= xlim= ylim= logx= logy= width= height= file=; only at the top level.",
         example: (
             "hist([1, 2, 2, 3], bins=3, width=30, height=6)",
-            "2 ┤         ▆▆▆▆▆▆▆▆\n\
-  │         ████████\n\
-1 ┤▇▇▇▇▇▇▇▇ ████████ ▇▇▇▇▇▇▇▇\n\
-0 ┤████████ ████████ ████████\n\
-  └┬────────────┬────────────┬\n\
+            "2 ┤         ▆▆▆▆▆▆▆▆
+  │         ████████
+1 ┤▇▇▇▇▇▇▇▇ ████████ ▇▇▇▇▇▇▇▇
+0 ┤████████ ████████ ████████
+  └┬────────────┬────────────┬
    1            2            3",
         ),
         apply: |_, call| Err(statement_only(call)),
@@ -83,12 +83,12 @@ pub(super) const ALL: &[Builtin] = &[
               (cividis, magma, inferno, plasma, gray). Also title= xlabel= ylabel= width= height= file=; only at the top level.",
         example: (
             "imshow([[0, 1], [2, 3]], width=20, height=7)",
-            "  │    ░░░░\n\
-0 ┤    ░░░░\n\
-1 ┤▓▓▓▓████\n\
-  │▓▓▓▓████\n\
-  └──┬──┬──\n\
-     0  1\n\
+            "  │    ░░░░
+0 ┤    ░░░░
+1 ┤▓▓▓▓████
+  │▓▓▓▓████
+  └──┬──┬──
+     0  1
   0    ░░░░░▒▒▒▒▓▓▓▓▓███ 3",
         ),
         apply: |_, call| Err(statement_only(call)),

@@ -134,24 +134,33 @@ pub(super) fn legend(all: &[Series], width: usize, colors: ColorDepth) -> Vec<St
     lines
 }
 
-pub(super) fn bars(screen: &mut Screen, frame: &Frame, histogram: &Histogram) {
-    let mut eighths = vec![0usize; frame.columns];
+/// First column, last column (left out) and height in eighths of a row of each bar.
+fn bar_columns(frame: &Frame, histogram: &Histogram) -> Vec<(usize, usize, usize)> {
+    let column = |at: f64| (at.clamp(0.0, 1.0) * frame.columns as f64).round() as usize;
+    let foot = frame.y.fraction(0.0).unwrap_or(0.0).clamp(0.0, 1.0);
+    let mut all = Vec::new();
     for (from, to, height) in histogram.bars() {
         let ends = (frame.x.fraction(from), frame.x.fraction(to), frame.y.fraction(height));
         let (Some(from), Some(to), Some(height)) = ends else { continue };
-        let foot = frame.y.fraction(0.0).unwrap_or(0.0).clamp(0.0, 1.0);
         let (from, to) = (from.min(to), from.max(to));
         if to <= 0.0 || from >= 1.0 {
             continue;
         }
-        let column = |at: f64| (at.clamp(0.0, 1.0) * frame.columns as f64).round() as usize;
-        let (first, last) = (column(from), column(to));
-        // A blank between wide bars.
-        let last = if last >= first + 4 { last - 1 } else { last.max(first + 1) };
         let size = ((height.clamp(0.0, 1.0) - foot).max(0.0) * (frame.rows * 8) as f64).round() as usize;
         // What is there is seen.
         let size = if height > foot { size.max(1) } else { 0 };
-        for cell in eighths.iter_mut().take(last).skip(first) {
+        all.push((column(from), column(to).max(column(from) + 1), size));
+    }
+    all
+}
+
+pub(super) fn bars(screen: &mut Screen, frame: &Frame, histogram: &Histogram) {
+    let mut eighths = vec![0usize; frame.columns];
+    let bars = bar_columns(frame, histogram);
+    // A blank between bars, if all are wide enough.
+    let gap = usize::from(bars.iter().all(|(first, last, _)| last - first >= 4));
+    for (first, last, size) in bars {
+        for cell in eighths.iter_mut().take(last - gap).skip(first) {
             *cell = (*cell).max(size);
         }
     }
