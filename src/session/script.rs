@@ -603,23 +603,15 @@ impl Runner<'_, '_> {
     }
 
     fn show(&self, value: &Value) -> String {
+        let all = |parts: &[Value]| parts.iter().map(|part| self.show(part)).collect::<Vec<_>>().join(", ");
         match value {
             Value::Text(text) => text.clone(),
-            other => self.show_inside(other),
-        }
-    }
-
-    /// The same as part of something else, where a string has quotes.
-    fn show_inside(&self, value: &Value) -> String {
-        let all = |parts: &[Value]| parts.iter().map(|part| self.show_inside(part)).collect::<Vec<_>>().join(", ");
-        match value {
-            Value::Text(text) => format!("{text:?}"),
             Value::Array { id, .. } => self.values.get(id).map(format_array).unwrap_or_default(),
             Value::Tuple(parts) => format!("({})", all(parts)),
             Value::List(items) => format!("list({})", all(items)),
             Value::Record(fields) => {
                 let fields: Vec<String> =
-                    fields.iter().map(|(name, value)| format!("{name}={}", self.show_inside(value))).collect();
+                    fields.iter().map(|(name, value)| format!("{name}={}", self.show(value))).collect();
                 format!("({})", fields.join(", "))
             }
             other => other.describe(&self.checker.graph),
