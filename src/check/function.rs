@@ -4,12 +4,12 @@
 //! Always holds: a function is checked when first needed and at most once; a circle of calls is an error that shows it.
 
 use super::operators::Operand;
-use super::types::{Declared, declared, size_names};
+use super::types::{Declared, Layout, declared, declared_as, list_in, size_names};
 use super::value::Shape;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes, nearest};
 use crate::graph::{Copier, Graph, NodeId, Size, SizeVar, Type};
-use crate::syntax::ast::{Argument, Block, Expr, ExprKind, Function, Statement, StatementKind};
+use crate::syntax::ast::{Argument, Block, Expr, ExprKind, Function, Statement, StatementKind, TypeExpr};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
 use std::cell::RefCell;
@@ -101,6 +101,11 @@ impl Functions {
                 None => error,
             });
         };
+        if self.takes_lists(name) {
+            let text = format!("`{name}` takes lists, so it is compiled where it is called");
+            return Err(Diagnostic::error(codes::NOT_AVAILABLE, definition.name.span, text)
+                .help("call it from a program or from another function"));
+        }
         match self.states.borrow().get(name) {
             Some(State::Done(result)) => return result.clone(),
             Some(State::Checking) => return Err(self.circle(name, call)),
@@ -108,9 +113,34 @@ impl Functions {
         }
         self.states.borrow_mut().insert(name.to_string(), State::Checking);
         self.stack.borrow_mut().push(name.to_string());
-        let result = check_function(self, &definition).map(Rc::new);
+        let result = check_function(self, &definition, &[]).map(Rc::new);
         self.stack.borrow_mut().pop();
         self.states.borrow_mut().insert(name.to_string(), State::Done(result.clone()));
+        result
+    }
+
+    /// Whether the function has a list among its parameters; then it is checked for each call, as its lists have other
+    /// numbers of items.
+    pub fn takes_lists(&self, name: &str) -> bool {
+        self.definitions.get(name).is_some_and(|f| f.params.iter().any(|param| list_in(&param.ty).is_some()))
+    }
+
+    /// The parameters; lists among them without items.
+    fn parameters(&self, name: &str) -> Result<Vec<Parameter>> {
+        self.definitions.get(name).map_or(Ok(Vec::new()), |function| parameters(function, &[]))
+    }
+
+    /// The function checked for arguments that are laid out so.
+    fn get_for(&self, name: &str, layouts: &[Layout], call: Span) -> Result<Rc<Checked>> {
+        let Some(definition) = self.definitions.get(name).filter(|_| self.takes_lists(name)).cloned() else {
+            return self.get(name, call);
+        };
+        if self.stack.borrow().iter().any(|known| known == name) {
+            return Err(self.circle(name, call));
+        }
+        self.stack.borrow_mut().push(name.to_string());
+        let result = check_function(self, &definition, layouts).map(Rc::new);
+        self.stack.borrow_mut().pop();
         result
     }
 
@@ -125,23 +155,30 @@ impl Functions {
     }
 }
 
-fn check_function(functions: &Functions, function: &Function) -> Result<Checked> {
+/// The parameters of a function whose arguments are laid out so.
+fn parameters(function: &Function, layouts: &[Layout]) -> Result<Vec<Parameter>> {
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for (position, param) in function.params.iter().enumerate() {
+        let name = param.name.text.clone();
+        if let Some(first) = parameters.iter().find(|known| known.name == name) {
+            let text = format!("two parameters are called `{name}`");
+            return Err(Diagnostic::error(codes::DUPLICATE_NAME, param.name.span, text).label(first.span, "the first"));
+        }
+        let ty = declared_as(&param.ty, layouts.get(position).unwrap_or(&Layout::Plain), &name)?;
+        parameters.push(Parameter { name, ty, span: param.name.span });
+    }
+    Ok(parameters)
+}
+
+fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]) -> Result<Checked> {
     if let Some(clause) = function.contract.first() {
         return Err(super::expression::not_available(clause.span, "a complexity contract"));
     }
     let mut checker = Checker::new(&function.name.text, functions, None);
     checker.targets = differentiated_names(&function.body);
-    let mut parameters: Vec<Parameter> = Vec::new();
     let mut sizes = Vec::new();
-    for param in &function.params {
-        size_names(&param.ty, &mut sizes);
-        if let Some(first) = parameters.iter().find(|known| known.name == param.name.text) {
-            let text = format!("two parameters are called `{}`", param.name.text);
-            return Err(Diagnostic::error(codes::DUPLICATE_NAME, param.name.span, text).label(first.span, "the first"));
-        }
-        let ty = declared(&param.ty)?;
-        parameters.push(Parameter { name: param.name.text.clone(), ty, span: param.name.span });
-    }
+    function.params.iter().for_each(|param| size_names(&param.ty, &mut sizes));
+    let parameters = parameters(function, layouts)?;
     for (name, span) in &sizes {
         let value = Value::array(checker.graph.size_value(&Size::var(name)));
         checker.scope.bind(name, value, *span, false);
@@ -192,6 +229,9 @@ impl Checker<'_> {
             Declared::Tuple(parts, _) => Value::Tuple(
                 parts.iter().enumerate().map(|(k, part)| self.parameter(&format!("{name}.{k}"), part)).collect(),
             ),
+            Declared::List(items, _) => Value::List(
+                items.iter().enumerate().map(|(k, item)| self.parameter(&format!("{name}.{k}"), item)).collect(),
+            ),
         }
     }
 
@@ -217,7 +257,8 @@ impl Checker<'_> {
                     )
                     .help("use sizes of the parameters' types, or leave the result type out"));
                 }
-                self.conform(&declared(ty)?, value, span, "the result")
+                let ty = if list_in(ty).is_some() { self.result_type(ty, &value)? } else { declared(ty)? };
+                self.conform(&ty, value, span, "the result")
             }
         }
     }
@@ -225,7 +266,7 @@ impl Checker<'_> {
     fn plain_result(&mut self, value: Value, span: Span) -> Result<Value> {
         let fits = match &value {
             Value::Array { .. } => true,
-            Value::Tuple(parts) => {
+            Value::Tuple(parts) | Value::List(parts) => {
                 parts.clone().into_iter().try_for_each(|part| self.plain_result(part, span).map(|_| ()))?;
                 true
             }
@@ -234,8 +275,24 @@ impl Checker<'_> {
         if fits {
             return Ok(value);
         }
-        Err(Diagnostic::error(codes::TYPE, span, "a function gives arrays, or tuples of them")
+        Err(Diagnostic::error(codes::TYPE, span, "a function gives arrays, or tuples and lists of them")
             .at(format!("this is {}", value.describe(&self.graph))))
+    }
+
+    /// A result type with lists, which have as many items as the value's; a `?` in it is the size that the value has.
+    fn result_type(&self, ty: &TypeExpr, value: &Value) -> Result<Declared> {
+        let mut ty = declared_as(ty, &value.layout(), "?")?;
+        let actual = value.nodes();
+        let mut actual = actual.iter();
+        fill_open(&mut ty, &mut |shape| {
+            let Some(own) = actual.next().map(|id| self.graph.shape(*id)) else { return };
+            for (size, own) in shape.iter_mut().zip(own) {
+                if size.as_var().is_some_and(|var| var.to_string().starts_with('?')) {
+                    *size = own.clone();
+                }
+            }
+        });
+        Ok(ty)
     }
 
     /// A value as a declared type, whose size variables are those of the function itself.
@@ -263,6 +320,13 @@ impl Checker<'_> {
                     .map(|(ty, value)| self.conform(ty, value, span, what))
                     .collect::<Result<_>>()?,
             )),
+            (Declared::List(types, _), Value::List(values)) if types.len() == values.len() => Ok(Value::List(
+                types
+                    .iter()
+                    .zip(values)
+                    .map(|(ty, value)| self.conform(ty, value, span, what))
+                    .collect::<Result<_>>()?,
+            )),
             (ty, value) => Err(Diagnostic::error(
                 codes::TYPE,
                 span,
@@ -273,9 +337,14 @@ impl Checker<'_> {
 
     /// A call of a defined function: its graph is copied in, with sizes and parameters replaced.
     pub(super) fn inline(&mut self, name: &str, args: &[Argument], span: Span) -> Result<Value> {
-        let callee = self.functions.get(name, span)?;
-        let ordered = order_arguments(&callee, args, span)?;
+        let parameters = match self.functions.takes_lists(name) {
+            true => self.functions.parameters(name)?,
+            false => self.functions.get(name, span)?.parameters.clone(),
+        };
+        let ordered = order_arguments(name, &parameters, args, span)?;
         let values = ordered.iter().map(|arg| self.expression(arg)).collect::<Result<Vec<_>>>()?;
+        let layouts: Vec<Layout> = values.iter().map(Value::layout).collect();
+        let callee = self.functions.get_for(name, &layouts, span)?;
         let mut sizes: BTreeMap<SizeVar, (Size, Span)> = BTreeMap::new();
         let mut actuals: Vec<(Operand, Type)> = Vec::new();
         for ((parameter, value), arg) in callee.parameters.iter().zip(&values).zip(&ordered) {
@@ -315,10 +384,14 @@ impl Checker<'_> {
                 actuals.push((self.as_operand(value, span)?, ty.clone()));
                 Ok(())
             }
-            (Declared::Tuple(types, _), Value::Tuple(values)) if types.len() == values.len() => types
-                .iter()
-                .zip(values)
-                .try_for_each(|(ty, value)| self.pair_argument(callee, parameter, ty, value, span, actuals)),
+            (Declared::Tuple(types, _), Value::Tuple(values)) | (Declared::List(types, _), Value::List(values))
+                if types.len() == values.len() =>
+            {
+                types
+                    .iter()
+                    .zip(values)
+                    .try_for_each(|(ty, value)| self.pair_argument(callee, parameter, ty, value, span, actuals))
+            }
             _ => Err(Diagnostic::error(
                 codes::ARGUMENTS,
                 span,
@@ -449,13 +522,28 @@ fn always_returns(block: &Block) -> bool {
     })
 }
 
+/// Gives each array's sizes to `fill`, in order.
+fn fill_open(ty: &mut Declared, fill: &mut dyn FnMut(&mut [Size])) {
+    match ty {
+        Declared::Array(ty, _) => fill(&mut ty.shape),
+        Declared::Tuple(parts, _) | Declared::List(parts, _) => {
+            parts.iter_mut().for_each(|part| fill_open(part, fill));
+        }
+    }
+}
+
 /// Arguments by position and by name, in the parameters' order.
-fn order_arguments<'e>(callee: &Checked, args: &'e [Argument], span: Span) -> Result<Vec<&'e Expr>> {
-    let mut slots: Vec<Option<&Expr>> = vec![None; callee.parameters.len()];
+fn order_arguments<'e>(
+    callee: &str,
+    parameters: &[Parameter],
+    args: &'e [Argument],
+    span: Span,
+) -> Result<Vec<&'e Expr>> {
+    let mut slots: Vec<Option<&Expr>> = vec![None; parameters.len()];
     for (position, arg) in args.iter().enumerate() {
         let at = match &arg.name {
             None => Some(position).filter(|&p| p < slots.len()),
-            Some(name) => callee.parameters.iter().position(|p| p.name == name.text),
+            Some(name) => parameters.iter().position(|p| p.name == name.text),
         };
         match at.and_then(|at| slots.get_mut(at)) {
             Some(slot @ None) => *slot = Some(&arg.value),
@@ -466,16 +554,16 @@ fn order_arguments<'e>(callee: &Checked, args: &'e [Argument], span: Span) -> Re
                     "this parameter has its argument already",
                 ));
             }
-            None => return Err(wrong_arguments(callee, args.len(), arg.value.span)),
+            None => return Err(wrong_arguments(callee, parameters, args.len(), arg.value.span)),
         }
     }
-    slots.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| wrong_arguments(callee, args.len(), span))
+    slots.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| wrong_arguments(callee, parameters, args.len(), span))
 }
 
-fn wrong_arguments(callee: &Checked, given: usize, span: Span) -> Box<Diagnostic> {
-    let shown: Vec<String> = callee.parameters.iter().map(|p| format!("{}: {}", p.name, p.ty.describe())).collect();
-    let (count, s) = (callee.parameters.len(), if callee.parameters.len() == 1 { "" } else { "s" });
-    Diagnostic::error(codes::ARGUMENTS, span, format!("`{}` takes {count} argument{s}, {given} given", callee.name))
+fn wrong_arguments(callee: &str, parameters: &[Parameter], given: usize, span: Span) -> Box<Diagnostic> {
+    let shown: Vec<String> = parameters.iter().map(|p| format!("{}: {}", p.name, p.ty.describe())).collect();
+    let (count, s) = (parameters.len(), if parameters.len() == 1 { "" } else { "s" });
+    Diagnostic::error(codes::ARGUMENTS, span, format!("`{callee}` takes {count} argument{s}, {given} given"))
         .help(format!("its parameters are ({})", shown.join(", ")))
 }
 

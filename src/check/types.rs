@@ -16,6 +16,8 @@ pub enum Declared {
     Array(Type, Span),
     /// A tuple.
     Tuple(Vec<Declared>, Span),
+    /// A list with as many items as a call has; its `?` sizes are variables of their own in each item.
+    List(Vec<Declared>, Span),
 }
 
 impl Declared {
@@ -26,6 +28,7 @@ impl Declared {
             Declared::Tuple(parts, _) => {
                 format!("({})", parts.iter().map(Declared::describe).collect::<Vec<_>>().join(", "))
             }
+            Declared::List(..) => "a list".to_string(),
         }
     }
 
@@ -33,23 +36,69 @@ impl Declared {
     pub fn arrays(&self) -> Vec<&Type> {
         match self {
             Declared::Array(ty, _) => vec![ty],
-            Declared::Tuple(parts, _) => parts.iter().flat_map(Declared::arrays).collect(),
+            Declared::Tuple(parts, _) | Declared::List(parts, _) => parts.iter().flat_map(Declared::arrays).collect(),
         }
     }
 }
 
+/// How many items the lists of an argument have.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layout {
+    /// No list.
+    Plain,
+    /// A tuple.
+    Tuple(Vec<Layout>),
+    /// A list.
+    List(Vec<Layout>),
+}
+
 /// Makes a type.
 pub fn declared(ty: &TypeExpr) -> Result<Declared> {
+    if let Some(place) = list_in(ty) {
+        return Err(Diagnostic::error(codes::NOT_AVAILABLE, place, "a list here is not part of this version")
+            .help("a function's parameter may be a list; elsewhere leave the type out"));
+    }
+    declared_as(ty, &Layout::Plain, "")
+}
+
+/// Where a type has a list.
+pub(super) fn list_in(ty: &TypeExpr) -> Option<Span> {
+    match &ty.kind {
+        TypeKind::List(_) => Some(ty.span),
+        TypeKind::Tuple(parts) => parts.iter().find_map(list_in),
+        TypeKind::Array { .. } => None,
+    }
+}
+
+/// Makes the type of a parameter whose argument is laid out so; where the two do not fit, lists are empty.
+pub(super) fn declared_as(ty: &TypeExpr, layout: &Layout, name: &str) -> Result<Declared> {
+    let inner = |layout: &Layout| match layout {
+        Layout::List(parts) | Layout::Tuple(parts) => parts.clone(),
+        Layout::Plain => Vec::new(),
+    };
     match &ty.kind {
         TypeKind::Array { scalar, dims } => {
             let dtype = dtype(&scalar.text, scalar.span)?;
-            let shape: Result<Vec<Size>> = dims.iter().map(size).collect();
+            let dims = dims.iter().enumerate();
+            let shape: Result<Vec<Size>> = dims
+                .map(|(axis, dim)| match dim.kind {
+                    // Only within a list do sizes differ from item to item; a name that no program writes.
+                    SizeKind::Unknown if name.contains('.') => Ok(Size::var(&format!("{name}.{axis}"))),
+                    _ => size(dim),
+                })
+                .collect();
             Ok(Declared::Array(Type::array(dtype, shape?), ty.span))
         }
-        TypeKind::Tuple(parts) => Ok(Declared::Tuple(parts.iter().map(declared).collect::<Result<_>>()?, ty.span)),
-        TypeKind::List(_) => {
-            Err(Diagnostic::error(codes::NOT_AVAILABLE, ty.span, "lists are not part of this version")
-                .help("pass arrays of equal sizes as one array with a leading axis"))
+        TypeKind::Tuple(parts) => {
+            let layouts = inner(layout).into_iter().chain(std::iter::repeat(Layout::Plain));
+            let parts = parts.iter().zip(layouts).enumerate();
+            let parts = parts.map(|(k, (part, layout))| declared_as(part, &layout, &format!("{name}:{k}")));
+            Ok(Declared::Tuple(parts.collect::<Result<_>>()?, ty.span))
+        }
+        TypeKind::List(item) => {
+            let items = inner(layout).into_iter().enumerate();
+            let items = items.map(|(k, layout)| declared_as(item, &layout, &format!("{name}.{k}")));
+            Ok(Declared::List(items.collect::<Result<_>>()?, ty.span))
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Always holds: only arrays reach the graph; strings, functions and records are resolved here.
 
 use super::scope::Scope;
+use super::types::Layout;
 use crate::graph::{Graph, NodeId, Size};
 use crate::syntax::ast::{Expr, Pattern};
 use std::rc::Rc;
@@ -110,6 +111,15 @@ impl Value {
                 Value::Record(fields.into_iter().map(|(name, value)| (name, value.settled())).collect())
             }
             other => other,
+        }
+    }
+
+    /// How many items its lists have.
+    pub(super) fn layout(&self) -> Layout {
+        match self {
+            Value::Tuple(parts) => Layout::Tuple(parts.iter().map(Value::layout).collect()),
+            Value::List(items) => Layout::List(items.iter().map(Value::layout).collect()),
+            _ => Layout::Plain,
         }
     }
 

@@ -60,7 +60,8 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
         }
     }
     let mut warnings = Vec::new();
-    for name in reader.functions.names().map(str::to_string).collect::<Vec<_>>() {
+    let closed = reader.functions.names().filter(|name| !reader.functions.takes_lists(name));
+    for name in closed.map(str::to_string).collect::<Vec<_>>() {
         match reader.functions.get(&name, Span::default()) {
             Ok(checked) => warnings.extend(checked.warnings.iter().cloned()),
             Err(problem) if !reader.problems.contains(&problem) => reader.problems.push(problem),

@@ -135,7 +135,7 @@ impl Module {
         let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
         let passes = crate::pipeline::REFERENCE;
         crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
-        for name in self.functions.names() {
+        for name in self.functions.names().filter(|name| !self.functions.takes_lists(name)) {
             let checked = self.checked(name)?;
             crate::pipeline::run_only(&checked.graph, &mut context, passes).map_err(|d| self.error(d))?;
         }
@@ -276,7 +276,7 @@ fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type> {
     crate::check::size_names(&input.ty, &mut names);
     let ty = match crate::check::declared(&input.ty)? {
         Declared::Array(ty, _) => ty,
-        Declared::Tuple(_, span) => {
+        Declared::Tuple(_, span) | Declared::List(_, span) => {
             return Err(Diagnostic::error(codes::TYPE, span, "an input is one array or scalar"));
         }
     };
@@ -625,23 +625,15 @@ impl Runner<'_, '_> {
     }
 
     fn show(&self, value: &Value) -> String {
+        let all = |parts: &[Value]| parts.iter().map(|part| self.show(part)).collect::<Vec<_>>().join(", ");
         match value {
             Value::Text(text) => text.clone(),
-            other => self.show_inside(other),
-        }
-    }
-
-    /// The same as part of something else, where a string has quotes.
-    fn show_inside(&self, value: &Value) -> String {
-        let all = |parts: &[Value]| parts.iter().map(|part| self.show_inside(part)).collect::<Vec<_>>().join(", ");
-        match value {
-            Value::Text(text) => format!("{text:?}"),
             Value::Array { id, .. } => self.values.get(id).map(format_array).unwrap_or_default(),
             Value::Tuple(parts) => format!("({})", all(parts)),
             Value::List(items) => format!("list({})", all(items)),
             Value::Record(fields) => {
                 let fields: Vec<String> =
-                    fields.iter().map(|(name, value)| format!("{name}={}", self.show_inside(value))).collect();
+                    fields.iter().map(|(name, value)| format!("{name}={}", self.show(value))).collect();
                 format!("({})", fields.join(", "))
             }
             other => other.describe(&self.checker.graph),
