@@ -122,36 +122,68 @@ pub static RUN_STARTS: Routine = Routine {
     },
 };
 
-/// Elements that have an order.
-trait Ordered: Copy {
-    fn order(self, other: Self) -> Ordering;
+/// Elements that have an order: that of their keys.
+trait Ordered: Copy + Default {
+    /// Whole numbers, which compare faster than floats.
+    type Key: Ord + Copy;
+    /// Equal for equal elements: one for all NaN, one for -0 and 0.
+    fn key(self) -> Self::Key;
+    /// An element with that key.
+    fn with_key(key: Self::Key) -> Self;
 }
 
 macro_rules! ordered {
-    (whole: $($whole:ty),*; float: $($float:ty),*) => {
+    (whole: $($whole:ty),*; float: $($float:ty => $key:ty),*) => {
         $(impl Ordered for $whole {
-            fn order(self, other: $whole) -> Ordering {
-                self.cmp(&other)
+            type Key = $whole;
+            fn key(self) -> $whole {
+                self
+            }
+            fn with_key(key: $whole) -> $whole {
+                key
             }
         })*
         $(impl Ordered for $float {
-            fn order(self, other: $float) -> Ordering {
-                self.partial_cmp(&other).unwrap_or_else(|| self.is_nan().cmp(&other.is_nan()))
+            type Key = $key;
+            fn key(self) -> $key {
+                match self {
+                    _ if self.is_nan() => <$key>::MAX,
+                    _ if self == 0.0 => 0,
+                    // The bits of a negative float but for its sign, turned over, grow with the number.
+                    _ => {
+                        let bits = self.to_bits() as $key;
+                        bits ^ ((bits >> (<$key>::BITS - 1)) & <$key>::MAX)
+                    }
+                }
+            }
+            fn with_key(key: $key) -> $float {
+                let bits = key ^ ((key >> (<$key>::BITS - 1)) & <$key>::MAX);
+                if key == <$key>::MAX { <$float>::NAN } else { <$float>::from_bits(bits as _) }
             }
         })*
     };
 }
 
-ordered!(whole: bool, i64; float: f32, f64);
+ordered!(whole: bool, i64; float: f32 => i32, f64 => i64);
 
 fn sort<T: Ordered>(x: &[T], y: &mut [T]) {
-    y.copy_from_slice(x);
-    y.sort_by(|a, b| a.order(*b));
+    let mut keys: Vec<T::Key> = x.iter().map(|element| element.key()).collect();
+    keys.sort_unstable();
+    for (place, key) in y.iter_mut().zip(&keys) {
+        *place = T::with_key(*key);
+    }
+    // -0 and 0 have one key: zeros are taken as they come.
+    let zero = T::default().key();
+    let (first, last) = (keys.partition_point(|key| *key < zero), keys.partition_point(|key| *key <= zero));
+    let zeros = x.iter().filter(|element| element.key() == zero);
+    for (place, element) in y.iter_mut().take(last).skip(first).zip(zeros) {
+        *place = *element;
+    }
 }
 
 fn argsort<T: Ordered>(x: &[T], y: &mut [i64]) {
-    let mut pairs: Vec<(T, i64)> = x.iter().copied().zip(0..).collect();
-    pairs.sort_by(|a, b| a.0.order(b.0));
+    let mut pairs: Vec<(T::Key, i64)> = x.iter().map(|element| element.key()).zip(0..).collect();
+    pairs.sort_unstable();
     for (place, (_, position)) in y.iter_mut().zip(pairs) {
         *place = position;
     }
@@ -159,9 +191,10 @@ fn argsort<T: Ordered>(x: &[T], y: &mut [i64]) {
 
 fn run_starts<T: Ordered>(x: &[T], y: &mut [bool]) {
     let mut before = None;
-    for (start, &element) in y.iter_mut().zip(x) {
-        *start = before.is_none_or(|before: T| before.order(element) != Ordering::Equal);
-        before = Some(element);
+    for (start, element) in y.iter_mut().zip(x) {
+        let key = Some(element.key());
+        *start = before != key;
+        before = key;
     }
 }
 
@@ -178,7 +211,8 @@ fn search_type(types: &[Type]) -> Result<Type, String> {
 fn search(row: &mut Row<'_>, before: fn(Ordering) -> bool) {
     fn places<T: Ordered>(sorted: &[T], values: &[T], y: &mut [i64], before: fn(Ordering) -> bool) {
         for (place, value) in y.iter_mut().zip(values) {
-            *place = sorted.partition_point(|element| before(element.order(*value))) as i64;
+            let key = value.key();
+            *place = sorted.partition_point(|element| before(element.key().cmp(&key))) as i64;
         }
     }
     let ElementsMut::I64(y) = &mut row.result else { return };
@@ -188,5 +222,39 @@ fn search(row: &mut Row<'_>, before: fn(Ordering) -> bool) {
         [Elements::F32(sorted), Elements::F32(values)] => places(sorted, values, y, before),
         [Elements::F64(sorted), Elements::F64(values)] => places(sorted, values, y, before),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_in_the_order_of_the_numbers() {
+        let tiny = f64::from_bits(1);
+        let numbers =
+            [f64::NEG_INFINITY, f64::MIN, -1.5, -1.0, -tiny, 0.0, tiny, 1.0, f64::MAX, f64::INFINITY, f64::NAN];
+        for pair in numbers.windows(2) {
+            assert!(pair[0].key() < pair[1].key(), "{pair:?}");
+            assert!((pair[0] as f32).key() <= (pair[1] as f32).key(), "{pair:?}");
+        }
+        for number in numbers {
+            assert!(f64::with_key(number.key()) == number || number.is_nan(), "{number}");
+            let single = number as f32;
+            assert!(f32::with_key(single.key()) == single || single.is_nan(), "{single}");
+        }
+        assert_eq!((-0.0f64).key(), 0.0f64.key());
+        assert_eq!((-f64::NAN).key(), f64::NAN.key());
+    }
+
+    #[test]
+    fn zeros_keep_their_signs_and_their_order() {
+        let x = [0.0, -1.0, -0.0, 2.0, 0.0, -0.0];
+        let mut y = [0.0f64; 6];
+        sort(&x, &mut y);
+        assert_eq!(y.map(f64::to_bits), [-1.0, 0.0, -0.0, 0.0, -0.0, 2.0].map(f64::to_bits));
+        let mut order = [0; 6];
+        argsort(&x, &mut order);
+        assert_eq!(order, [1, 0, 2, 4, 5, 3]);
     }
 }
