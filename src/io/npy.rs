@@ -7,12 +7,11 @@
 
 use super::elements;
 use super::error::FileError;
-use super::half::Half;
 use crate::runtime::array::Array;
-use crate::with_typed_array;
+use half::f16;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use ndarray_npy::npy::header::{Header, ParseHeaderError, ReadHeaderError};
-use ndarray_npy::{ReadDataError, ReadableElement, WriteNpyError, WriteNpyExt};
+use ndarray_npy::{ReadDataError, ReadableElement, WritableElement, WriteDataError, WriteNpyError, WriteNpyExt};
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 
@@ -35,7 +34,7 @@ pub(super) fn save(path: &Path, array: &Array) -> Result<(), FileError> {
 }
 
 fn write(writer: impl Write, array: &Array) -> Result<(), FileError> {
-    let written: Result<(), WriteNpyError> = with_typed_array!(Array, array, a => a.write_npy(writer));
+    let written: Result<(), WriteNpyError> = with_storable_array!(array, a => a.write_npy(writer));
     written.map_err(|e| FileError::unwritable(e.to_string()))
 }
 
@@ -50,6 +49,46 @@ pub(super) fn read(source: &mut impl Read, size: u64) -> Result<Array, FileError
     // One byte more than promised, so that a source longer than it claims to be is noticed and not read to its end.
     let mut body = source.take(promised as u64 + 1);
     read_elements(&mut body, stored, &header, count)
+}
+
+/// Runs `$body` with `$a` bound to the array as it is written: NumPy has no bfloat16, so that is widened to binary32.
+macro_rules! with_storable_array {
+    ($array:expr, $a:ident => $body:expr) => {
+        match $array {
+            Array::Bool($a) => $body,
+            Array::I64($a) => $body,
+            Array::F16(halves) => {
+                let $a = &halves.mapv($crate::io::npy::Half);
+                $body
+            }
+            Array::BF16(halves) => {
+                let $a = &halves.mapv(f32::from);
+                $body
+            }
+            Array::F32($a) => $body,
+            Array::F64($a) => $body,
+        }
+    };
+}
+pub(super) use with_storable_array;
+
+/// A binary16 as an element of a file, little-endian.
+#[derive(Clone, Copy)]
+pub(super) struct Half(pub(super) f16);
+
+impl WritableElement for Half {
+    fn type_descriptor() -> py_literal::Value {
+        py_literal::Value::String("<f2".to_string())
+    }
+
+    fn write<W: Write>(&self, mut writer: W) -> Result<(), WriteDataError> {
+        Ok(writer.write_all(&self.0.to_le_bytes())?)
+    }
+
+    fn write_slice<W: Write>(slice: &[Half], mut writer: W) -> Result<(), WriteDataError> {
+        let bytes: Vec<u8> = slice.iter().flat_map(|half| half.0.to_le_bytes()).collect();
+        Ok(writer.write_all(&bytes)?)
+    }
 }
 
 /// How the elements lie in the file.
@@ -162,7 +201,7 @@ fn check_length(promised: u64, held: u64) -> Result<(), FileError> {
     }
 }
 
-/// Reads the elements and widens them to one of the four types of the language.
+/// Reads the elements and widens them to one of the types of the language.
 fn read_elements(body: &mut impl Read, stored: Stored, header: &Header, count: usize) -> Result<Array, FileError> {
     Ok(match stored {
         Stored::Bool => typed::<bool>(body, header, count)?.into(),
@@ -190,13 +229,13 @@ fn shaped<T>(elements: Vec<T>, header: &Header) -> Result<ArrayD<T>, FileError> 
     ArrayD::from_shape_vec(shape, elements).map_err(|e| FileError::format(format!("its shape is impossible: {e}")))
 }
 
-fn read_halves(body: &mut impl Read, big_endian: bool, count: usize) -> Result<Vec<f32>, FileError> {
+fn read_halves(body: &mut impl Read, big_endian: bool, count: usize) -> Result<Vec<f16>, FileError> {
     let mut bytes = Vec::new();
     body.read_to_end(&mut bytes).map_err(bad_read)?;
     check_length(2 * count as u64, bytes.len() as u64)?;
     let (pairs, _) = bytes.as_chunks::<2>();
-    let bits = pairs.iter().map(|&pair| if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) });
-    Ok(bits.map(|bits| Half::Binary16.widen(bits)).collect())
+    let number = |&pair: &[u8; 2]| if big_endian { f16::from_be_bytes(pair) } else { f16::from_le_bytes(pair) };
+    Ok(pairs.iter().map(number).collect())
 }
 
 fn not_npy(start: &[u8]) -> FileError {
@@ -266,6 +305,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
     use crate::io::FileErrorKind;
+    use crate::with_typed_array;
     use ndarray::{Array1, Array3, arr0, arr1, arr2};
 
     fn fixture(name: &str) -> Result<Array, FileError> {

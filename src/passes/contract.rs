@@ -219,6 +219,11 @@ impl Flattener<'_> {
                 }
                 self.flatten(g, *x, &inner, shared)
             }
+            // Rounding each product to 16 bits would need every one of them: the sum is taken of the exact ones.
+            (Op::Cast, _) if unrounded_outer(g, id, DEPTH).is_some() => {
+                let exact = unrounded_outer(g, id, DEPTH)?;
+                self.flatten(g, exact, labels, shared)
+            }
             (Op::Contract { operands, result }, inputs) if self.worth_opening(shared, operands, result, labels) => {
                 let renamed = self.rename(operands, result, labels)?;
                 Some(vec![inputs.iter().copied().zip(renamed).collect()])
@@ -270,6 +275,12 @@ fn has_outer(g: &Graph, id: NodeId, depth: usize) -> bool {
             inputs.iter().any(|&x| has_outer(g, x, depth - 1))
         }
         (Op::Transpose { .. }, [x]) => has_outer(g, *x, depth - 1),
+        (Op::Cast, _) => unrounded_outer(g, id, depth).is_some(),
         _ => false,
     }
+}
+
+/// What was rounded to 16 bits to make the node, if an outer product is in it.
+fn unrounded_outer(g: &Graph, id: NodeId, depth: usize) -> Option<NodeId> {
+    g.unrounded(id).filter(|&exact| has_outer(g, exact, depth.saturating_sub(1)))
 }

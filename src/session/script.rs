@@ -15,6 +15,7 @@ use crate::io;
 use crate::pipeline::Context;
 use crate::plot::Terminal;
 use crate::runtime::array::{Array, ArrayView, DType};
+use crate::runtime::half::{bf16_from_f64, f16_from_f64};
 use crate::runtime::print::format_array;
 use crate::syntax::ast::{Argument, Expr, ExprKind, Input, Statement, StatementKind};
 use crate::syntax::span::Span;
@@ -351,6 +352,8 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
         Given::Text(text) => {
             let parsed = match ty.dtype {
                 DType::F64 => text.parse::<f64>().ok().map(Array::from),
+                DType::F16 => text.parse::<f64>().ok().map(|v| f16_from_f64(v).into()),
+                DType::BF16 => text.parse::<f64>().ok().map(|v| bf16_from_f64(v).into()),
                 DType::F32 => text.parse::<f32>().ok().map(Array::from),
                 DType::I64 => text.parse::<i64>().ok().map(Array::from),
                 DType::Bool => text.parse::<bool>().ok().map(Array::from),
