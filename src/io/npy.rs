@@ -336,7 +336,8 @@ mod tests {
         let unsigned = Array::from(arr2(&[[200i64, 201, 202], [203, 204, 205]]));
         let double = Array::from(arr2(&[[-2.0, -0.5, 1.0], [2.5, 4.0, 5.5]]));
         let single = Array::from(arr2(&[[-2.0f32, -0.5, 1.0], [2.5, 4.0, 5.5]]));
-        let cases = [("i1 i2 i4 i8", signed), ("u1 u2 u4 u8", unsigned), ("f2 f4", single), ("f8", double)];
+        let half = Array::from(arr2(&[[-2.0f32, -0.5, 1.0], [2.5, 4.0, 5.5]]).mapv(f16::from_f32));
+        let cases = [("i1 i2 i4 i8", signed), ("u1 u2 u4 u8", unsigned), ("f2", half), ("f4", single), ("f8", double)];
         for (types, expected) in cases {
             for kind in types.split(' ') {
                 assert_eq!(fixture(&format!("little_{kind}.npy")).unwrap(), expected, "little {kind}");
@@ -349,8 +350,9 @@ mod tests {
     }
 
     #[test]
-    fn halves_widen_exactly() {
-        let Array::F32(a) = fixture("half_specials.npy").unwrap() else { panic!("not f32") };
+    fn halves_are_read_as_they_are() {
+        let Array::F16(a) = fixture("half_specials.npy").unwrap() else { panic!("not f16") };
+        let a = a.mapv(f32::from);
         // 6e-8 rounds to the smallest subnormal, 2^-24; 6.1e-5 to 1023.5 / 1024 of the smallest normal.
         let expected = [0.0, -0.0, 2f32.powi(-24), 6.097_555e-5, 65504.0, f32::INFINITY, f32::NEG_INFINITY];
         for (read, expected) in a.iter().zip(expected) {
@@ -471,10 +473,22 @@ mod tests {
             Array::from(arr1(&[i64::MIN, i64::MAX])),
             Array::from(arr0(true)),
             Array::from(Array3::<f32>::zeros((2, 0, 3))),
+            Array::from(arr2(&[[1.5f32, -0.0], [f32::INFINITY, 6e-8]]).mapv(f16::from_f32)),
         ];
         for array in arrays {
             save(&path, &array).unwrap();
             assert_eq!(load(&path).unwrap(), array);
         }
+    }
+
+    #[test]
+    fn halves_are_written_as_numpy_does_and_bfloat16_in_single_precision() {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &arr1(&[1.0f32, -2.0]).mapv(f16::from_f32).into()).unwrap();
+        assert!(String::from_utf8_lossy(&bytes).contains("'descr': '<f2'"));
+        assert_eq!(bytes[bytes.len() - 4..], [0x00, 0x3c, 0x00, 0xc0]);
+        let mut bytes = Vec::new();
+        write(&mut bytes, &arr1(&[1.5f32, -2.0]).mapv(half::bf16::from_f32).into()).unwrap();
+        assert_eq!(read_bytes(&bytes).unwrap(), Array::from(arr1(&[1.5f32, -2.0])));
     }
 }

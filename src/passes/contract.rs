@@ -62,16 +62,24 @@ pub fn contract(graph: &Graph) -> Graph {
     })
 }
 
-/// `|a ⊗ b| = |a| ⊗ |b|`.
+/// `|a ⊗ b| = |a| ⊗ |b|`, also where the product is rounded to 16 bits: rounding is the same for both signs.
 fn absolute_outer(g: &mut Graph, x: NodeId) -> Option<NodeId> {
-    let node = g.node(x).clone();
+    let half = g.unrounded(x).map(|exact| (exact, g.ty(g.node(x).inputs[0]).dtype));
+    let node = g.node(half.map_or(x, |(exact, _)| exact)).clone();
     let Op::Contract { operands, result } = &node.op else { return None };
     if !is_outer(operands, result) {
         return None;
     }
     let factors: Term =
         node.inputs.iter().zip(operands).map(|(&input, labels)| (g.map(&ABS, &[input]), labels.clone())).collect();
-    Some(g.contract(&factors, result))
+    let product = g.contract(&factors, result);
+    Some(match half {
+        Some((_, half)) => {
+            let rounded = g.cast(product, half);
+            g.cast(rounded, g.ty(x).dtype)
+        }
+        None => product,
+    })
 }
 
 /// Whether nothing is summed.

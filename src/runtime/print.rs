@@ -123,9 +123,12 @@ macro_rules! half_float {
                 $ty::from_bits(self.to_bits() & 0x7fff)
             }
             fn shortest(self) -> String {
-                // Five digits are enough for eleven bits.
-                let with = |digits: usize| format!("{:.digits$e}", f64::from(self));
-                (0..5).map(with).find(|text| Self::read(text) == Some(self)).unwrap_or_else(|| with(5))
+                // Five digits are enough for eleven bits. Of two equally near at a power of two only the farther from
+                // zero may read back, so a tie is tried upwards too.
+                let wide = f64::from(self);
+                let with = |digits: usize, x: f64| format!("{x:.digits$e}");
+                let candidates = (0..5).flat_map(|digits| [wide, wide * (1.0 + 1e-12)].map(|x| with(digits, x)));
+                candidates.into_iter().find(|text| Self::read(text) == Some(self)).unwrap_or_else(|| with(5, wide))
             }
             fn read(text: &str) -> Option<$ty> {
                 text.parse().ok().map($from_f64)

@@ -362,6 +362,7 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
         }
     };
     let found = crate::runtime::print::format_type(&array);
+    let array = exactly(array, ty.dtype);
     if array.dtype() != ty.dtype {
         return Err(wrong(found)
             .help(format!("save it as {}, or declare the type it has and convert in the program", ty.dtype)));
@@ -370,6 +371,19 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
         return Err(wrong(found).help(format!("the declared type has {} axes", ty.rank())));
     }
     Ok(array)
+}
+
+/// Single precision from binary16, and the bfloat16 that files hold in single precision: no element may change.
+fn exactly(array: Array, dtype: DType) -> Array {
+    match (array, dtype) {
+        (Array::F16(halves), DType::F32) => halves.mapv(f32::from).into(),
+        (Array::F32(singles), DType::BF16) => {
+            let rounded = singles.mapv(half::bf16::from_f32);
+            let same = rounded.iter().zip(&singles).all(|(&r, &s)| f32::from(r) == s || s.is_nan());
+            if same { rounded.into() } else { singles.into() }
+        }
+        (array, _) => array,
+    }
 }
 
 /// Checks a statement; gives what it does to the world, if anything.
