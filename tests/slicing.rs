@@ -21,6 +21,11 @@ fn cost(x: f64[n, d], y: i64[n], W: f64[d, h], b: f64[h], V: f64[h, k]) -> f64[n
 
 /// A statistic of the net's per-example gradients as a function.
 fn statistic(result: &str) -> Module {
+    statistic_in("f64", result)
+}
+
+/// The same, with all arrays of that type.
+fn statistic_in(dtype: &str, result: &str) -> Module {
     let source = format!(
         "{NET}
 fn statistic(x: f64[n, d], y: i64[n], W: f64[d, h], b: f64[h], V: f64[h, k]) {{
@@ -29,6 +34,7 @@ fn statistic(x: f64[n, d], y: i64[n], W: f64[d, h], b: f64[h], V: f64[h, k]) {{
 }}
 "
     );
+    let source = source.replace("f64", dtype);
     Session::with_threads(1).compile("statistic.tome", &source).unwrap_or_else(|error| panic!("{source}\n{error}"))
 }
 
@@ -59,11 +65,16 @@ const STATISTICS: &[(&str, &str)] = &[
     ("gram matrix", "[sum(grad(c[i], W) * grad(c[j], W)) for i in 0:n, j in 0:n]"),
 ];
 
+/// A statistic's name and module; 16-bit floats round between the operators that must be found together.
+fn in_type((dtype, (name, result)): (&str, &(&'static str, &str))) -> (String, Module) {
+    (format!("{name} in {dtype}"), statistic_in(dtype, result))
+}
+
 #[test]
 fn no_builder_is_left() {
     let last = pipeline::PASSES[pipeline::PASSES.len() - 1].name;
-    for (name, result) in STATISTICS {
-        let graph = behind(&statistic(result), last);
+    for (name, result) in STATISTICS.iter().flat_map(|entry| [("f64", entry), ("f16", entry)]).map(in_type) {
+        let graph = behind(&result, last);
         let builders = nodes(&graph).iter().filter(|(op, _)| matches!(op, Op::Build(_))).count();
         assert_eq!(builders, 0, "{name}\n{graph}");
     }
@@ -72,8 +83,8 @@ fn no_builder_is_left() {
 #[test]
 fn nothing_is_as_large_as_the_batch_times_the_parameters() {
     let last = pipeline::PASSES[pipeline::PASSES.len() - 1].name;
-    for (name, result) in STATISTICS {
-        let graph = behind(&statistic(result), last);
+    for (name, result) in STATISTICS.iter().flat_map(|entry| [("f64", entry), ("f16", entry)]).map(in_type) {
+        let graph = behind(&result, last);
         for (op, shape) in nodes(&graph) {
             let text = shape.join(" * ");
             let has = |size: &str| text.split(|c: char| !c.is_alphanumeric()).any(|word| word == size);

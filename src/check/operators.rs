@@ -26,7 +26,9 @@ pub struct Operand {
 pub fn promote(a: DType, b: DType) -> DType {
     match (a, b) {
         (DType::F64, _) | (_, DType::F64) => DType::F64,
-        (DType::F32, _) | (_, DType::F32) => DType::F32,
+        (DType::F32, _) | (_, DType::F32) | (DType::F16, DType::BF16) | (DType::BF16, DType::F16) => DType::F32,
+        (DType::F16, _) | (_, DType::F16) => DType::F16,
+        (DType::BF16, _) | (_, DType::BF16) => DType::BF16,
         (DType::I64, _) | (_, DType::I64) => DType::I64,
         (DType::Bool, DType::Bool) => DType::Bool,
     }
@@ -313,7 +315,8 @@ impl Checker<'_> {
         let mut operand = base;
         let dtype = self.common_dtype(&[base, exponent]);
         let dtype = if dtype == DType::Bool { DType::I64 } else { dtype };
-        operand.id = self.graph.cast(base.id, dtype);
+        // A power is one operator: of the 16-bit floats it is rounded once.
+        operand.id = self.graph.cast(base.id, if dtype.is_half() { DType::F32 } else { dtype });
         self.graph.span = span;
         let mut product = operand.id;
         if count.abs() == 4 {
@@ -328,6 +331,7 @@ impl Checker<'_> {
             let one = self.graph.constant_like(product, 1.0);
             product = self.graph.map(&elementwise::DIVIDE, &[one, product]);
         }
+        let product = self.graph.cast(product, dtype);
         Ok(Value::Array { id: product, literal: base.literal })
     }
 

@@ -107,16 +107,14 @@ fn dtype(name: &str, span: Span) -> Result<DType> {
     if let Some(dtype) = DType::from_name(name) {
         return Ok(dtype);
     }
-    if matches!(name, "f16" | "bf16") {
-        return Err(Diagnostic::error(codes::NOT_AVAILABLE, span, format!("`{name}` is not part of this version"))
-            .help("use f32 for single precision"));
-    }
     let known = match name {
         "float" | "double" | "float64" | "real" => "f64",
         "float32" | "single" => "f32",
+        "float16" | "half" => "f16",
+        "bfloat16" => "bf16",
         "int" | "int64" | "integer" | "i32" => "i64",
         "boolean" | "logical" => "bool",
-        _ => "f64, f32, i64 or bool",
+        _ => "f64, f32, f16, bf16, i64 or bool",
     };
     Err(Diagnostic::error(codes::UNKNOWN_NAME, span, format!("there is no type `{name}`"))
         .help(format!("write {known}")))

@@ -3,6 +3,7 @@
 //! In: an instruction and where its operands are. Out: its value.
 //! Always holds: within the innermost loop a vector's lanes are its successive iterations.
 
+use super::half;
 use super::lanes::{self, LaneCode, Lanes, reg, scalar};
 use super::nest::NestWriter;
 use super::writer::{aligned, unaligned};
@@ -96,6 +97,9 @@ impl NestWriter<'_, '_, '_> {
         if dtype == DType::Bool && lanes != Lanes::One {
             return lanes::load_mask(&mut self.w, lanes, address, offset);
         }
+        if dtype.is_half() {
+            return half::load(&mut self.w, lanes, address, offset);
+        }
         let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
         self.w.ins().load(lanes.ty(dtype), flags, address, offset)
     }
@@ -105,6 +109,9 @@ impl NestWriter<'_, '_, '_> {
         let offset = byte_offset(lanes, part, dtype.size());
         if dtype == DType::Bool && lanes != Lanes::One {
             return lanes::store_mask(&mut self.w, lanes, value, address, offset);
+        }
+        if dtype.is_half() {
+            return half::store(&mut self.w, lanes, value, address, offset);
         }
         let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
         self.w.ins().store(flags, value, address, offset);

@@ -286,6 +286,9 @@ impl NestWriter<'_, '_, '_> {
         let ty = self.tile_type(dtype, round.lanes);
         let step = round.lanes.count() as i32 * bytes as i32;
         let parts = (0..round.unroll).map(|part| {
+            if dtype.is_half() {
+                return self.load(dtype, address, round.lanes, part);
+            }
             let loaded = self.w.ins().load(ty, super::writer::unaligned(), address, step * part as i32);
             if dtype == DType::Bool && round.lanes == Lanes::One {
                 return self.w.ins().icmp_imm_s(IntCC::NotEqual, loaded, 0);
@@ -304,6 +307,10 @@ impl NestWriter<'_, '_, '_> {
         let step = round.lanes.count() as i32 * bytes as i32;
         for part in 0..round.unroll {
             let mut stored = self.operand(value, round, part);
+            if dtype.is_half() {
+                self.store(dtype, stored, address, round.lanes, part);
+                continue;
+            }
             if dtype == DType::Bool && round.lanes == Lanes::One {
                 stored = self.w.ins().bmask(ty, stored);
             }

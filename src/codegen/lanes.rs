@@ -3,6 +3,7 @@
 //! In: what an operator's code asks for through [`Emit`]. Out: Cranelift instructions.
 //! Always holds: a truth value is 0 or 1 in a byte as a scalar, and all ones or zeros in a lane of a vector.
 
+use super::half;
 use super::writer::{Writer, unaligned};
 use crate::ops::elementwise::Value as Element;
 use crate::ops::{Comparison, Emit, Primitive, Reg};
@@ -35,8 +36,8 @@ impl Lanes {
     pub(super) fn fit(self, dtype: DType) -> bool {
         match self {
             Lanes::One => true,
-            Lanes::Two => dtype != DType::F32,
-            Lanes::Four => matches!(dtype, DType::F32 | DType::Bool),
+            Lanes::Two => !is_narrow(dtype),
+            Lanes::Four => is_narrow(dtype) || dtype == DType::Bool,
         }
     }
 
@@ -62,6 +63,11 @@ impl Lanes {
     }
 }
 
+/// Whether it is a float of which four are computed at once; a 16-bit one lies in the low half of its lane.
+pub(super) fn is_narrow(dtype: DType) -> bool {
+    dtype == DType::F32 || dtype.is_half()
+}
+
 /// Whether the machine has all the vector instructions that are used here.
 pub(super) fn machine_has_vectors() -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -76,6 +82,7 @@ pub(super) fn scalar(dtype: DType) -> Type {
     match dtype {
         DType::Bool => types::I8,
         DType::I64 => types::I64,
+        DType::F16 | DType::BF16 => types::I16,
         DType::F32 => types::F32,
         DType::F64 => types::F64,
     }
@@ -86,6 +93,8 @@ pub(super) fn bits(element: Element) -> u64 {
     match element {
         Element::Bool(value) => u64::from(value),
         Element::Int(value) => value as u64,
+        Element::F16(value) => u64::from(value.to_bits()),
+        Element::BF16(value) => u64::from(value.to_bits()),
         Element::F32(value) => u64::from(value.to_bits()),
         Element::F64(value) => value.to_bits(),
     }
@@ -100,6 +109,8 @@ pub(super) fn constant(w: &mut Writer, lanes: Lanes, element: Element) -> Value 
         }
         Element::Bool(truth) => w.constant(types::I8, u64::from(truth)),
         Element::Int(value) => w.constant(lanes.ty(DType::I64), value as u64),
+        Element::F16(_) => w.constant(lanes.ty(DType::F16), bits(element)),
+        Element::BF16(_) => w.constant(lanes.ty(DType::BF16), bits(element)),
         Element::F32(_) => w.constant(lanes.ty(DType::F32), bits(element)),
         Element::F64(_) => w.constant(lanes.ty(DType::F64), bits(element)),
     }
@@ -108,7 +119,11 @@ pub(super) fn constant(w: &mut Writer, lanes: Lanes, element: Element) -> Value 
 /// The same scalar in every lane.
 pub(super) fn splat(w: &mut Writer, lanes: Lanes, dtype: DType, value: Value) -> Value {
     let ty = lanes.ty(dtype);
-    let lane = if dtype == DType::Bool { w.ins().bmask(ty.lane_type(), value) } else { value };
+    let lane = match dtype {
+        DType::Bool => w.ins().bmask(ty.lane_type(), value),
+        DType::F16 | DType::BF16 => w.ins().uextend(ty.lane_type(), value),
+        _ => value,
+    };
     w.ins().splat(ty, lane)
 }
 
@@ -160,6 +175,20 @@ pub(super) fn cast(w: &mut Writer, lanes: Lanes, from: DType, to: DType, value: 
     if from == to {
         return Some(value);
     }
+    if from.is_half() {
+        let wide = half::widen(w, lanes, from, value);
+        return cast(w, lanes, DType::F32, to, wide);
+    }
+    if to.is_half() {
+        let wide = match from {
+            DType::F64 | DType::I64 => {
+                let double = cast(w, lanes, from, DType::F64, value).filter(|_| lanes == Lanes::One)?;
+                half::demote_to_odd(w, double)
+            }
+            _ => cast(w, lanes, from, DType::F32, value)?,
+        };
+        return Some(half::narrow(w, lanes, to, wide));
+    }
     if to == DType::Bool {
         let zero = constant(w, lanes, Element::F64(0.0).cast(from));
         return Some(match from.is_float() {
@@ -198,7 +227,11 @@ fn cast_scalar(w: &mut Writer, from: DType, to: DType, value: Value) -> Value {
 
 /// Whether [`cast`] has vector code.
 pub(super) fn has_vector_cast(from: DType, to: DType) -> bool {
-    from == to || to == DType::Bool || from == DType::Bool || (from, to) == (DType::I64, DType::F64)
+    from == to
+        || to == DType::Bool
+        || from == DType::Bool
+        || (is_narrow(from) && is_narrow(to))
+        || (from, to) == (DType::I64, DType::F64)
 }
 
 /// An operator's loop code over lanes of one dtype.

@@ -6,7 +6,7 @@
 //! is a check itself.
 
 use super::collapse::{collapse, kept, offset};
-use super::lanes::{Lanes, has_vector_cast};
+use super::lanes::{Lanes, has_vector_cast, is_narrow};
 use super::tiles::{self, Tiles};
 use super::{CodegenError, lanes};
 use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
@@ -122,7 +122,7 @@ impl Plan {
 
     fn choose_lanes(&self, stage: &Stage) -> Lanes {
         let mut types = stage.insts.iter().map(|&value| self.operand_type(value)).chain(self.sink_type(stage));
-        let lanes = if types.any(|dtype| dtype == DType::F32) { Lanes::Four } else { Lanes::Two };
+        let lanes = if types.any(is_narrow) { Lanes::Four } else { Lanes::Two };
         let inner = self.nest.loops.last().and_then(crate::graph::Size::as_const);
         if inner.is_some_and(|extent| extent < lanes.count()) || !lanes::machine_has_vectors() {
             return Lanes::One;

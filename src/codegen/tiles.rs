@@ -6,7 +6,7 @@
 //! The functions of `runtime::math` work on arrays. An innermost loop that uses them runs over tiles: the loop of stage
 //! `s` computes, for one tile, whatever needs no more than `s` such functions in a row; then the functions are applied.
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, is_narrow};
 use super::plan::{Plan, Stage, operands, sink_operands};
 use crate::loops::{Inst, Sink, Value};
 use crate::runtime::array::DType;
@@ -63,7 +63,7 @@ pub(super) fn stages(plan: &Plan) -> (Vec<Stage>, Tiles) {
         }
     }
     stages[place.last].sink = true;
-    let narrow = inner.iter().any(|&value| plan.dtypes[value] == DType::F32);
+    let narrow = inner.iter().any(|&value| is_narrow(plan.dtypes[value]));
     let mut tiles = Tiles { width: if narrow { 4 } else { 8 }, ..Tiles::default() };
     place.assign(plan, &inner, &mut stages, &mut tiles);
     (stages, tiles)

@@ -5,6 +5,7 @@
 
 use super::print::Names;
 use super::{Binder, CheckKind, Constant, Graph, Node, NodeId, Op, Size, Type, VarId, display_shape};
+use crate::ops::elementwise::Value;
 use crate::ops::{Elementwise, Reduction, Routine, Signature};
 use crate::runtime::array::DType;
 
@@ -104,6 +105,12 @@ fn expect_number(dtype: DType) -> Verdict {
     Ok(())
 }
 
+/// The 16-bit floats are only stored: an operator that computes is given single precision.
+fn expect_computed(dtype: DType) -> Verdict {
+    require!(!dtype.is_half(), "{dtype} is not computed with, it is cast to f32 first");
+    Ok(())
+}
+
 fn expect_float(dtype: DType) -> Verdict {
     require!(dtype.is_float(), "expected floats, found {dtype}");
     Ok(())
@@ -133,9 +140,9 @@ fn verify_const(constant: Constant, operands: &[&Type], ty: &Type) -> Verdict {
     expect(ty, &Type::scalar(ty.dtype))?;
     let fits = match (constant, ty.dtype) {
         (Constant::Bool(_), DType::Bool) | (Constant::Int(_), DType::I64) | (Constant::Float(_), DType::F64) => true,
-        (Constant::Float(bits), DType::F32) => {
+        (Constant::Float(bits), DType::F16 | DType::BF16 | DType::F32) => {
             let value = f64::from_bits(bits);
-            value.is_nan() || f64::from(value as f32).to_bits() == bits
+            value.is_nan() || Value::constant(constant, ty.dtype).f64().to_bits() == bits
         }
         _ => false,
     };
@@ -178,6 +185,7 @@ fn map_dtype(signature: Signature, dtypes: &[DType]) -> Result<DType, String> {
     let Some(&first) = values.first() else { return Err("expected operands, found none".to_string()) };
     require!(values.iter().all(|&dtype| dtype == first), "the operands' element types differ: {values:?}");
     admits(signature, first)?;
+    expect_computed(first)?;
     Ok(match signature {
         Signature::Predicate | Signature::FloatPredicate => DType::Bool,
         Signature::Integer => DType::I64,
@@ -206,6 +214,7 @@ fn verify_reduce(kind: &Reduction, axes: &[usize], operands: &[&Type], ty: &Type
     let x = only(operands)?;
     expect_ascending(axes, x.rank())?;
     admits(kind.combine.signature, x.dtype)?;
+    expect_computed(x.dtype)?;
     expect(ty, &Type::array(kind.result(x.dtype), others(&x.shape, axes)))
 }
 
@@ -266,6 +275,7 @@ fn verify_contract(labels: &[Vec<u8>], result: &[u8], operands: &[&Type], ty: &T
     count(operands, labels.len())?;
     let dtype = operands[0].dtype;
     expect_number(dtype)?;
+    expect_computed(dtype)?;
     // The size of label k: labels are numbered by first appearance.
     let mut sizes: Vec<Size> = Vec::new();
     for (operand, labels) in operands.iter().zip(labels) {
@@ -314,6 +324,7 @@ fn verify_scatter(axes: &[usize], operands: &[&Type], ty: &Type) -> Verdict {
     let mut shape = verify_indexes(axes, indexes, ty)?.to_vec();
     shape.extend(others(&ty.shape, axes));
     expect_number(ty.dtype)?;
+    expect_computed(ty.dtype)?;
     expect(values, &Type::array(ty.dtype, shape)).map_err(|message| format!("values: {message}"))
 }
 
@@ -352,6 +363,7 @@ fn verify_final(graph: &Graph, position: usize, inputs: &[NodeId], ty: &Type) ->
 
 fn verify_routine(routine: &Routine, operands: &[&Type], ty: &Type) -> Verdict {
     let operands: Vec<Type> = operands.iter().map(|&operand| operand.clone()).collect();
+    operands.iter().try_for_each(|operand| expect_computed(operand.dtype))?;
     let (expected, _) = routine.result(&operands)?;
     expect(ty, &expected)
 }

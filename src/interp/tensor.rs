@@ -6,6 +6,7 @@
 use super::FaultKind;
 use crate::ops::elementwise::Value;
 use crate::runtime::array::{Array, DType};
+use crate::runtime::half::{bf16_from_f64, f16_from_f64};
 use ndarray::{ArrayD, IxDyn};
 
 /// More elements than this are refused instead of exhausting the memory.
@@ -32,6 +33,8 @@ impl Tensor {
         let data = match array {
             Array::Bool(a) => a.iter().map(|&v| Value::Bool(v)).collect(),
             Array::I64(a) => a.iter().map(|&v| Value::Int(v)).collect(),
+            Array::F16(a) => a.iter().map(|&v| Value::F16(v)).collect(),
+            Array::BF16(a) => a.iter().map(|&v| Value::BF16(v)).collect(),
             Array::F32(a) => a.iter().map(|&v| Value::F32(v)).collect(),
             Array::F64(a) => a.iter().map(|&v| Value::F64(v)).collect(),
         };
@@ -47,6 +50,8 @@ impl Tensor {
         Ok(match self.dtype {
             DType::Bool => Array::Bool(typed(self, |v| v.truth())?),
             DType::I64 => Array::I64(typed(self, |v| v.int())?),
+            DType::F16 => Array::F16(typed(self, |v| f16_from_f64(v.f64()))?),
+            DType::BF16 => Array::BF16(typed(self, |v| bf16_from_f64(v.f64()))?),
             DType::F32 => Array::F32(typed(self, |v| v.f64() as f32)?),
             DType::F64 => Array::F64(typed(self, |v| v.f64())?),
         })

@@ -264,6 +264,8 @@ fn texts(array: &Array) -> Box<dyn Iterator<Item = String> + '_> {
     match array {
         Array::Bool(a) => Box::new(a.iter().map(|&v| u8::from(v).to_string())),
         Array::I64(a) => Box::new(a.iter().map(|v| v.to_string())),
+        Array::F16(a) => Box::new(a.iter().map(|&v| format_float(v))),
+        Array::BF16(a) => Box::new(a.iter().map(|&v| format_float(v))),
         Array::F32(a) => Box::new(a.iter().map(|&v| format_float(v))),
         Array::F64(a) => Box::new(a.iter().map(|&v| format_float(v))),
     }

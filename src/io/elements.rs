@@ -4,8 +4,8 @@
 //! Always holds: nothing is allocated before the bytes are known to be as many as the shape says.
 
 use super::error::FileError;
-use super::half::Half;
 use crate::runtime::array::{Array, DType};
+use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
 /// Most axes an array may have, which is also NumPy's limit.
@@ -23,7 +23,8 @@ pub(super) enum Kind {
     U16,
     U32,
     U64,
-    Half(Half),
+    F16,
+    BF16,
     F32,
     F64,
 }
@@ -33,7 +34,7 @@ impl Kind {
     pub(super) fn size(self) -> usize {
         match self {
             Kind::Bool | Kind::I8 | Kind::U8 => 1,
-            Kind::I16 | Kind::U16 | Kind::Half(_) => 2,
+            Kind::I16 | Kind::U16 | Kind::F16 | Kind::BF16 => 2,
             Kind::I32 | Kind::U32 | Kind::F32 => 4,
             Kind::I64 | Kind::U64 | Kind::F64 => 8,
         }
@@ -43,7 +44,9 @@ impl Kind {
     pub(super) fn dtype(self) -> DType {
         match self {
             Kind::Bool => DType::Bool,
-            Kind::Half(_) | Kind::F32 => DType::F32,
+            Kind::F16 => DType::F16,
+            Kind::BF16 => DType::BF16,
+            Kind::F32 => DType::F32,
             Kind::F64 => DType::F64,
             _ => DType::I64,
         }
@@ -83,7 +86,8 @@ macro_rules! converted {
             Kind::U16 => numbers!($bytes, $big, u16, |v| v as $to),
             Kind::U32 => numbers!($bytes, $big, u32, |v| v as $to),
             Kind::U64 => numbers!($bytes, $big, u64, |v| v as $to),
-            Kind::Half(half) => numbers!($bytes, $big, u16, |v| half.widen(v) as $to),
+            Kind::F16 => numbers!($bytes, $big, f16, |v| f32::from(v) as $to),
+            Kind::BF16 => numbers!($bytes, $big, bf16, |v| f32::from(v) as $to),
             Kind::F32 => numbers!($bytes, $big, f32, |v| v as $to),
             Kind::F64 => numbers!($bytes, $big, f64, |v| v as $to),
         }
@@ -109,6 +113,8 @@ pub(super) fn array(bytes: &[u8], kind: Kind, to: DType, order: Order, shape: &[
             signed(&standard(shaped(elements, shape, order)?)).map(Array::from)
         }
         DType::I64 => shaped::<i64>(converted!(bytes, kind, big, i64), shape, order).map(Array::from),
+        DType::F16 => shaped::<f16>(numbers!(bytes, big, f16, |v| v), shape, order).map(Array::from),
+        DType::BF16 => shaped::<bf16>(numbers!(bytes, big, bf16, |v| v), shape, order).map(Array::from),
         DType::F32 => shaped::<f32>(converted!(bytes, kind, big, f32), shape, order).map(Array::from),
         _ => shaped::<f64>(converted!(bytes, kind, big, f64), shape, order).map(Array::from),
     }

@@ -9,7 +9,6 @@ mod csv;
 mod elements;
 mod error;
 mod folder;
-mod half;
 mod loaded;
 mod mat;
 mod npy;

@@ -7,12 +7,11 @@
 
 use super::elements;
 use super::error::FileError;
-use super::half::Half;
 use crate::runtime::array::Array;
-use crate::with_typed_array;
+use half::f16;
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use ndarray_npy::npy::header::{Header, ParseHeaderError, ReadHeaderError};
-use ndarray_npy::{ReadDataError, ReadableElement, WriteNpyError, WriteNpyExt};
+use ndarray_npy::{ReadDataError, ReadableElement, WritableElement, WriteDataError, WriteNpyError, WriteNpyExt};
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 
@@ -35,7 +34,7 @@ pub(super) fn save(path: &Path, array: &Array) -> Result<(), FileError> {
 }
 
 fn write(writer: impl Write, array: &Array) -> Result<(), FileError> {
-    let written: Result<(), WriteNpyError> = with_typed_array!(Array, array, a => a.write_npy(writer));
+    let written: Result<(), WriteNpyError> = with_storable_array!(array, a => a.write_npy(writer));
     written.map_err(|e| FileError::unwritable(e.to_string()))
 }
 
@@ -50,6 +49,46 @@ pub(super) fn read(source: &mut impl Read, size: u64) -> Result<Array, FileError
     // One byte more than promised, so that a source longer than it claims to be is noticed and not read to its end.
     let mut body = source.take(promised as u64 + 1);
     read_elements(&mut body, stored, &header, count)
+}
+
+/// Runs `$body` with `$a` bound to the array as it is written: NumPy has no bfloat16, so that is widened to binary32.
+macro_rules! with_storable_array {
+    ($array:expr, $a:ident => $body:expr) => {
+        match $array {
+            Array::Bool($a) => $body,
+            Array::I64($a) => $body,
+            Array::F16(halves) => {
+                let $a = &halves.mapv($crate::io::npy::Half);
+                $body
+            }
+            Array::BF16(halves) => {
+                let $a = &halves.mapv(f32::from);
+                $body
+            }
+            Array::F32($a) => $body,
+            Array::F64($a) => $body,
+        }
+    };
+}
+pub(super) use with_storable_array;
+
+/// A binary16 as an element of a file, little-endian.
+#[derive(Clone, Copy)]
+pub(super) struct Half(pub(super) f16);
+
+impl WritableElement for Half {
+    fn type_descriptor() -> py_literal::Value {
+        py_literal::Value::String("<f2".to_string())
+    }
+
+    fn write<W: Write>(&self, mut writer: W) -> Result<(), WriteDataError> {
+        Ok(writer.write_all(&self.0.to_le_bytes())?)
+    }
+
+    fn write_slice<W: Write>(slice: &[Half], mut writer: W) -> Result<(), WriteDataError> {
+        let bytes: Vec<u8> = slice.iter().flat_map(|half| half.0.to_le_bytes()).collect();
+        Ok(writer.write_all(&bytes)?)
+    }
 }
 
 /// How the elements lie in the file.
@@ -162,7 +201,7 @@ fn check_length(promised: u64, held: u64) -> Result<(), FileError> {
     }
 }
 
-/// Reads the elements and widens them to one of the four types of the language.
+/// Reads the elements and widens them to one of the types of the language.
 fn read_elements(body: &mut impl Read, stored: Stored, header: &Header, count: usize) -> Result<Array, FileError> {
     Ok(match stored {
         Stored::Bool => typed::<bool>(body, header, count)?.into(),
@@ -190,13 +229,13 @@ fn shaped<T>(elements: Vec<T>, header: &Header) -> Result<ArrayD<T>, FileError> 
     ArrayD::from_shape_vec(shape, elements).map_err(|e| FileError::format(format!("its shape is impossible: {e}")))
 }
 
-fn read_halves(body: &mut impl Read, big_endian: bool, count: usize) -> Result<Vec<f32>, FileError> {
+fn read_halves(body: &mut impl Read, big_endian: bool, count: usize) -> Result<Vec<f16>, FileError> {
     let mut bytes = Vec::new();
     body.read_to_end(&mut bytes).map_err(bad_read)?;
     check_length(2 * count as u64, bytes.len() as u64)?;
     let (pairs, _) = bytes.as_chunks::<2>();
-    let bits = pairs.iter().map(|&pair| if big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) });
-    Ok(bits.map(|bits| Half::Binary16.widen(bits)).collect())
+    let number = |&pair: &[u8; 2]| if big_endian { f16::from_be_bytes(pair) } else { f16::from_le_bytes(pair) };
+    Ok(pairs.iter().map(number).collect())
 }
 
 fn not_npy(start: &[u8]) -> FileError {
@@ -266,6 +305,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
     use super::*;
     use crate::io::FileErrorKind;
+    use crate::with_typed_array;
     use ndarray::{Array1, Array3, arr0, arr1, arr2};
 
     fn fixture(name: &str) -> Result<Array, FileError> {
@@ -296,7 +336,8 @@ mod tests {
         let unsigned = Array::from(arr2(&[[200i64, 201, 202], [203, 204, 205]]));
         let double = Array::from(arr2(&[[-2.0, -0.5, 1.0], [2.5, 4.0, 5.5]]));
         let single = Array::from(arr2(&[[-2.0f32, -0.5, 1.0], [2.5, 4.0, 5.5]]));
-        let cases = [("i1 i2 i4 i8", signed), ("u1 u2 u4 u8", unsigned), ("f2 f4", single), ("f8", double)];
+        let half = Array::from(arr2(&[[-2.0f32, -0.5, 1.0], [2.5, 4.0, 5.5]]).mapv(f16::from_f32));
+        let cases = [("i1 i2 i4 i8", signed), ("u1 u2 u4 u8", unsigned), ("f2", half), ("f4", single), ("f8", double)];
         for (types, expected) in cases {
             for kind in types.split(' ') {
                 assert_eq!(fixture(&format!("little_{kind}.npy")).unwrap(), expected, "little {kind}");
@@ -309,8 +350,9 @@ mod tests {
     }
 
     #[test]
-    fn halves_widen_exactly() {
-        let Array::F32(a) = fixture("half_specials.npy").unwrap() else { panic!("not f32") };
+    fn halves_are_read_as_they_are() {
+        let Array::F16(a) = fixture("half_specials.npy").unwrap() else { panic!("not f16") };
+        let a = a.mapv(f32::from);
         // 6e-8 rounds to the smallest subnormal, 2^-24; 6.1e-5 to 1023.5 / 1024 of the smallest normal.
         let expected = [0.0, -0.0, 2f32.powi(-24), 6.097_555e-5, 65504.0, f32::INFINITY, f32::NEG_INFINITY];
         for (read, expected) in a.iter().zip(expected) {
@@ -431,10 +473,22 @@ mod tests {
             Array::from(arr1(&[i64::MIN, i64::MAX])),
             Array::from(arr0(true)),
             Array::from(Array3::<f32>::zeros((2, 0, 3))),
+            Array::from(arr2(&[[1.5f32, -0.0], [f32::INFINITY, 6e-8]]).mapv(f16::from_f32)),
         ];
         for array in arrays {
             save(&path, &array).unwrap();
             assert_eq!(load(&path).unwrap(), array);
         }
+    }
+
+    #[test]
+    fn halves_are_written_as_numpy_does_and_bfloat16_in_single_precision() {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &arr1(&[1.0f32, -2.0]).mapv(f16::from_f32).into()).unwrap();
+        assert!(String::from_utf8_lossy(&bytes).contains("'descr': '<f2'"));
+        assert_eq!(bytes[bytes.len() - 4..], [0x00, 0x3c, 0x00, 0xc0]);
+        let mut bytes = Vec::new();
+        write(&mut bytes, &arr1(&[1.5f32, -2.0]).mapv(half::bf16::from_f32).into()).unwrap();
+        assert_eq!(read_bytes(&bytes).unwrap(), Array::from(arr1(&[1.5f32, -2.0])));
     }
 }

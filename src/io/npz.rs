@@ -6,9 +6,8 @@
 
 use super::error::FileError;
 use super::loaded::{Loaded, by_path};
-use super::npy;
+use super::npy::{self, with_storable_array};
 use crate::runtime::array::Array;
-use crate::with_typed_array;
 use ndarray_npy::{NpzWriter, WriteNpzError};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek};
@@ -78,7 +77,7 @@ fn write(writer: &mut BufWriter<File>, fields: &[(String, &Array)]) -> Result<()
     let unwritable = |e: WriteNpzError| FileError::unwritable(e.to_string());
     let mut npz = NpzWriter::new_with_options(writer, options);
     for (name, array) in fields {
-        with_typed_array!(Array, array, a => npz.add_array(name.as_str(), a)).map_err(unwritable)?;
+        with_storable_array!(array, a => npz.add_array(name.as_str(), a)).map_err(unwritable)?;
     }
     npz.finish().map(drop).map_err(unwritable)
 }

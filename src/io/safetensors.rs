@@ -9,9 +9,9 @@
 
 use super::elements::{self, Kind, Order};
 use super::error::FileError;
-use super::half::Half;
 use super::loaded::{Loaded, by_path};
 use crate::runtime::array::{Array, DType};
+use half::{bf16, f16};
 use ndarray::ArrayD;
 use serde_json::{Map, Value, json};
 use std::io::{Read, Write};
@@ -121,8 +121,8 @@ fn kind(dtype: &str) -> Result<Kind, FileError> {
         "U16" => Kind::U16,
         "U32" => Kind::U32,
         "U64" => Kind::U64,
-        "F16" => Kind::Half(Half::Binary16),
-        "BF16" => Kind::Half(Half::Brain),
+        "F16" => Kind::F16,
+        "BF16" => Kind::BF16,
         "F32" => Kind::F32,
         "F64" => Kind::F64,
         other => {
@@ -162,6 +162,8 @@ fn dtype(array: &Array) -> &'static str {
     match array.dtype() {
         DType::Bool => "BOOL",
         DType::I64 => "I64",
+        DType::F16 => "F16",
+        DType::BF16 => "BF16",
         DType::F32 => "F32",
         DType::F64 => "F64",
     }
@@ -178,6 +180,8 @@ fn write_elements(writer: &mut impl Write, array: &Array) -> std::io::Result<()>
     match array {
         Array::Bool(a) => all(writer, a, |v| [u8::from(v)]),
         Array::I64(a) => all(writer, a, i64::to_le_bytes),
+        Array::F16(a) => all(writer, a, f16::to_le_bytes),
+        Array::BF16(a) => all(writer, a, bf16::to_le_bytes),
         Array::F32(a) => all(writer, a, f32::to_le_bytes),
         Array::F64(a) => all(writer, a, f64::to_le_bytes),
     }
@@ -204,9 +208,10 @@ mod tests {
         let find = |name: &str| arrays.iter().find(|(known, _)| known == name).unwrap().1.clone();
         let double = arr2(&[[-2.0, -0.5, 1.0], [2.5, 4.0, 5.5]]);
         assert_eq!(find("F64"), Array::from(double.clone()));
-        for name in ["F32", "F16", "BF16"] {
-            assert_eq!(find(name), Array::from(double.mapv(|v| v as f32)), "{name}");
-        }
+        let single = double.mapv(|v| v as f32);
+        assert_eq!(find("F16"), Array::from(single.mapv(f16::from_f32)));
+        assert_eq!(find("BF16"), Array::from(single.mapv(bf16::from_f32)));
+        assert_eq!(find("F32"), Array::from(single));
         for name in ["I8", "I16", "I32", "I64"] {
             assert_eq!(find(name), Array::from(arr2(&[[-2i64, -1, 0], [1, 2, 3]])), "{name}");
         }
@@ -226,6 +231,8 @@ mod tests {
             ("flags", Array::from(arr1(&[true, false, true]))),
             ("x", Array::from(arr2(&[[1.5, f64::INFINITY], [-0.0, 5e-324]]))),
             ("größe", Array::from(arr1(&[1.5f32, -2.0]))),
+            ("h", Array::from(arr1(&[f16::from_f32(0.1), f16::INFINITY, f16::from_bits(1)]))),
+            ("b", Array::from(arr1(&[bf16::from_f32(0.1)]))),
             ("n", Array::from(arr0(i64::MIN))),
             ("none", Array::from(Array2::<f64>::zeros((0, 2)))),
         ];

@@ -255,7 +255,7 @@ impl Lowering<'_> {
         let constant = match dtype {
             DType::I64 => Constant::Int(value as i64),
             DType::Bool => Constant::Bool(value != 0.0),
-            DType::F32 | DType::F64 => Constant::float(value),
+            DType::F16 | DType::BF16 | DType::F32 | DType::F64 => Constant::float(value),
         };
         let value = body.push(Inst::Const(constant, dtype));
         let (buffer, index) = (self.target(id), self.own_index(id));

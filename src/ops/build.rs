@@ -72,10 +72,13 @@ impl Graph {
 
     /// Conversion to a dtype.
     pub fn cast(&mut self, x: NodeId, dtype: DType) -> NodeId {
-        let node = self.node(x);
-        if node.ty.dtype == dtype {
+        if self.ty(x).dtype == dtype {
             return x;
         }
+        if let Some(moved) = self.cast_of_half(x, dtype) {
+            return moved;
+        }
+        let node = self.node(x);
         match (&node.op, node.inputs.as_slice()) {
             (Op::Const(constant), _) => {
                 let value = Value::constant(*constant, node.ty.dtype).cast(dtype);
@@ -101,6 +104,9 @@ impl Graph {
     /// An elementwise operator. Operands are of one dtype (as its signature says) and of one shape or scalar;
     /// scalars are repeated.
     pub fn map(&mut self, op: &'static Elementwise, args: &[NodeId]) -> NodeId {
+        if let Some(half) = self.half_among(args) {
+            return self.in_single(half, args, |g, wide| g.map(op, wide));
+        }
         let shape = args.iter().map(|&a| self.shape(a)).max_by_key(|s| s.len()).unwrap_or(&[]).to_vec();
         if let Some(simple) = self.simplified(op, args, &shape) {
             return simple;
@@ -194,6 +200,7 @@ impl Graph {
         Some(match (op.eval)(&values?) {
             Value::Bool(v) => self.constant(Constant::Bool(v), DType::Bool),
             Value::Int(v) => self.int(v),
+            Value::F16(_) | Value::BF16(_) => return None,
             Value::F32(v) => self.constant(Constant::float(f64::from(v)), DType::F32),
             Value::F64(v) => self.constant(Constant::float(v), DType::F64),
         })

@@ -16,6 +16,13 @@ impl Graph {
         if let [(x, labels)] = operands {
             return self.contract_one(*x, labels, result);
         }
+        let ids: Vec<NodeId> = operands.iter().map(|(id, _)| *id).collect();
+        if let Some(half) = self.half_among(&ids) {
+            return self.in_single(half, &ids, |g, wide| {
+                let labels = operands.iter().map(|(_, labels)| labels.clone());
+                g.contract(&wide.iter().copied().zip(labels).collect::<Vec<_>>(), result)
+            });
+        }
         let mut seen: Vec<u8> = Vec::new();
         let mut number = |label: u8| match seen.iter().position(|&known| known == label) {
             Some(position) => position as u8,

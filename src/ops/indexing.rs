@@ -50,6 +50,9 @@ impl Graph {
 
     /// The transpose of [`Graph::gather`]: `values` added up at their places in zeros of `shape`.
     pub fn scatter_add(&mut self, shape: &[Size], axes: &[usize], indexes: &[NodeId], values: NodeId) -> NodeId {
+        if let Some(half) = self.half_among(&[values]) {
+            return self.in_single(half, &[values], |g, wide| g.scatter_add(shape, axes, indexes, wide[0]));
+        }
         let ty = Type::array(self.ty(values).dtype, shape.to_vec());
         let inputs = indexes.iter().copied().chain(std::iter::once(values)).collect();
         self.add(Op::ScatterAdd { axes: axes.to_vec() }, inputs, ty)

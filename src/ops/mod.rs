@@ -7,7 +7,7 @@ mod build;
 mod contraction;
 pub mod elementwise;
 mod emit;
-
+mod half;
 pub(crate) mod indexing;
 pub(crate) mod looping;
 mod movement;

@@ -160,6 +160,9 @@ impl Graph {
         if axes.is_empty() && !kind.positional {
             return x;
         }
+        if let Some(half) = self.half_among(&[x]) {
+            return self.in_single(half, &[x], |g, wide| g.reduce(kind, wide[0], &axes));
+        }
         let ty = self.ty(x);
         let kept = ty.shape.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
         let result = Type::array(kind.result(ty.dtype), kept.map(|(_, size)| size.clone()).collect());

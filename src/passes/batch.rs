@@ -114,6 +114,11 @@ impl Batcher {
                 let x = self.summed(g, *x, var)?;
                 Some(g.reshape(x, &node.ty.shape))
             }
+            // A linear operator on one example rounds to 16 bits what the sum over all takes exactly.
+            (Op::Cast, _) if g.unrounded(body).is_some_and(|exact| is_pushed_through(g, exact)) => {
+                let exact = g.unrounded(body)?;
+                self.summed(g, exact, var)
+            }
             (Op::ScatterAdd { axes }, inputs) => {
                 self.batched(g, body, var)?;
                 let operands: Vec<Batched> = inputs.iter().map(|x| self.operand(g, *x, var)).collect();
@@ -125,4 +130,9 @@ impl Batcher {
             }
         }
     }
+}
+
+/// Whether a sum over examples is pushed into the operator, so that its values per example are never stacked.
+fn is_pushed_through(g: &Graph, id: NodeId) -> bool {
+    matches!(g.node(id).op, Op::Broadcast { .. } | Op::Transpose { .. } | Op::Reshape | Op::ScatterAdd { .. })
 }

@@ -62,16 +62,24 @@ pub fn contract(graph: &Graph) -> Graph {
     })
 }
 
-/// `|a ⊗ b| = |a| ⊗ |b|`.
+/// `|a ⊗ b| = |a| ⊗ |b|`, also where the product is rounded to 16 bits: rounding is the same for both signs.
 fn absolute_outer(g: &mut Graph, x: NodeId) -> Option<NodeId> {
-    let node = g.node(x).clone();
+    let half = g.unrounded(x).map(|exact| (exact, g.ty(g.node(x).inputs[0]).dtype));
+    let node = g.node(half.map_or(x, |(exact, _)| exact)).clone();
     let Op::Contract { operands, result } = &node.op else { return None };
     if !is_outer(operands, result) {
         return None;
     }
     let factors: Term =
         node.inputs.iter().zip(operands).map(|(&input, labels)| (g.map(&ABS, &[input]), labels.clone())).collect();
-    Some(g.contract(&factors, result))
+    let product = g.contract(&factors, result);
+    Some(match half {
+        Some((_, half)) => {
+            let rounded = g.cast(product, half);
+            g.cast(rounded, g.ty(x).dtype)
+        }
+        None => product,
+    })
 }
 
 /// Whether nothing is summed.
@@ -219,6 +227,11 @@ impl Flattener<'_> {
                 }
                 self.flatten(g, *x, &inner, shared)
             }
+            // Rounding each product to 16 bits would need every one of them: the sum is taken of the exact ones.
+            (Op::Cast, _) if unrounded_outer(g, id, DEPTH).is_some() => {
+                let exact = unrounded_outer(g, id, DEPTH)?;
+                self.flatten(g, exact, labels, shared)
+            }
             (Op::Contract { operands, result }, inputs) if self.worth_opening(shared, operands, result, labels) => {
                 let renamed = self.rename(operands, result, labels)?;
                 Some(vec![inputs.iter().copied().zip(renamed).collect()])
@@ -270,6 +283,12 @@ fn has_outer(g: &Graph, id: NodeId, depth: usize) -> bool {
             inputs.iter().any(|&x| has_outer(g, x, depth - 1))
         }
         (Op::Transpose { .. }, [x]) => has_outer(g, *x, depth - 1),
+        (Op::Cast, _) => unrounded_outer(g, id, depth).is_some(),
         _ => false,
     }
+}
+
+/// What was rounded to 16 bits to make the node, if an outer product is in it.
+fn unrounded_outer(g: &Graph, id: NodeId, depth: usize) -> Option<NodeId> {
+    g.unrounded(id).filter(|&exact| has_outer(g, exact, depth.saturating_sub(1)))
 }

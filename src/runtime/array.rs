@@ -3,6 +3,7 @@
 //! In: ndarray arrays or views of any rank. Out: [`Array`] (owned) and [`ArrayView`] (borrowed), tagged with a dtype.
 //! Always holds: an owned `Array` is in C order, so its elements are one contiguous slice.
 
+use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD, CowArray, Dimension, IxDyn};
 
 /// The type of an element.
@@ -12,6 +13,10 @@ pub enum DType {
     Bool,
     /// 64-bit signed integers; arithmetic wraps.
     I64,
+    /// IEEE 754 binary16: storage only, computed in `F32`.
+    F16,
+    /// The upper half of a binary32: storage only, computed in `F32`.
+    BF16,
     /// IEEE 754 binary32.
     F32,
     /// IEEE 754 binary64.
@@ -19,14 +24,16 @@ pub enum DType {
 }
 
 impl DType {
-    /// Every element type, narrowest first.
-    pub const ALL: [DType; 4] = [DType::Bool, DType::I64, DType::F32, DType::F64];
+    /// Every element type: truth values, integers, then floats, narrowest first.
+    pub const ALL: [DType; 6] = [DType::Bool, DType::I64, DType::F16, DType::BF16, DType::F32, DType::F64];
 
     /// The name in a program.
     pub fn name(self) -> &'static str {
         match self {
             DType::Bool => "bool",
             DType::I64 => "i64",
+            DType::F16 => "f16",
+            DType::BF16 => "bf16",
             DType::F32 => "f32",
             DType::F64 => "f64",
         }
@@ -41,6 +48,7 @@ impl DType {
     pub fn size(self) -> usize {
         match self {
             DType::Bool => 1,
+            DType::F16 | DType::BF16 => 2,
             DType::F32 => 4,
             DType::I64 | DType::F64 => 8,
         }
@@ -48,7 +56,12 @@ impl DType {
 
     /// Whether it is a floating-point type.
     pub fn is_float(self) -> bool {
-        matches!(self, DType::F32 | DType::F64)
+        matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
+    }
+
+    /// Whether values are only stored as such: whatever is computed with them is computed in `f32` and rounded.
+    pub fn is_half(self) -> bool {
+        matches!(self, DType::F16 | DType::BF16)
     }
 }
 
@@ -65,6 +78,10 @@ pub enum Array {
     Bool(ArrayD<bool>),
     /// Integers.
     I64(ArrayD<i64>),
+    /// Half precision.
+    F16(ArrayD<f16>),
+    /// Half of single precision's bits.
+    BF16(ArrayD<bf16>),
     /// Single precision.
     F32(ArrayD<f32>),
     /// Double precision.
@@ -78,6 +95,10 @@ pub enum ArrayView<'a> {
     Bool(ArrayViewD<'a, bool>),
     /// Integers.
     I64(ArrayViewD<'a, i64>),
+    /// Half precision.
+    F16(ArrayViewD<'a, f16>),
+    /// Half of single precision's bits.
+    BF16(ArrayViewD<'a, bf16>),
     /// Single precision.
     F32(ArrayViewD<'a, f32>),
     /// Double precision.
@@ -92,6 +113,8 @@ macro_rules! with_typed_array {
         match $value {
             $crate::runtime::array::$kind::Bool($a) => $body,
             $crate::runtime::array::$kind::I64($a) => $body,
+            $crate::runtime::array::$kind::F16($a) => $body,
+            $crate::runtime::array::$kind::BF16($a) => $body,
             $crate::runtime::array::$kind::F32($a) => $body,
             $crate::runtime::array::$kind::F64($a) => $body,
         }
@@ -104,6 +127,8 @@ impl Array {
         match self {
             Array::Bool(_) => DType::Bool,
             Array::I64(_) => DType::I64,
+            Array::F16(_) => DType::F16,
+            Array::BF16(_) => DType::BF16,
             Array::F32(_) => DType::F32,
             Array::F64(_) => DType::F64,
         }
@@ -119,6 +144,8 @@ impl Array {
         match self {
             Array::Bool(a) => ArrayView::Bool(a.view()),
             Array::I64(a) => ArrayView::I64(a.view()),
+            Array::F16(a) => ArrayView::F16(a.view()),
+            Array::BF16(a) => ArrayView::BF16(a.view()),
             Array::F32(a) => ArrayView::F32(a.view()),
             Array::F64(a) => ArrayView::F64(a.view()),
         }
@@ -129,6 +156,8 @@ impl Array {
         match self {
             Array::Bool(a) => a.iter().map(|&v| f64::from(u8::from(v))).collect(),
             Array::I64(a) => a.iter().map(|&v| v as f64).collect(),
+            Array::F16(a) => a.iter().map(|&v| f64::from(v)).collect(),
+            Array::BF16(a) => a.iter().map(|&v| f64::from(v)).collect(),
             Array::F32(a) => a.iter().map(|&v| f64::from(v)).collect(),
             Array::F64(a) => a.iter().copied().collect(),
         }
@@ -157,6 +186,8 @@ impl ArrayView<'_> {
         match self {
             ArrayView::Bool(_) => DType::Bool,
             ArrayView::I64(_) => DType::I64,
+            ArrayView::F16(_) => DType::F16,
+            ArrayView::BF16(_) => DType::BF16,
             ArrayView::F32(_) => DType::F32,
             ArrayView::F64(_) => DType::F64,
         }
@@ -175,6 +206,8 @@ impl ArrayView<'_> {
         match self {
             ArrayView::Bool(a) => Array::Bool(own(a)),
             ArrayView::I64(a) => Array::I64(own(a)),
+            ArrayView::F16(a) => Array::F16(own(a)),
+            ArrayView::BF16(a) => Array::BF16(own(a)),
             ArrayView::F32(a) => Array::F32(own(a)),
             ArrayView::F64(a) => Array::F64(own(a)),
         }
@@ -207,7 +240,7 @@ macro_rules! conversions {
     )*};
 }
 
-conversions!(bool => Bool, i64 => I64, f32 => F32, f64 => F64);
+conversions!(bool => Bool, i64 => I64, f16 => F16, bf16 => BF16, f32 => F32, f64 => F64);
 
 impl<'a> From<&'a Array> for ArrayView<'a> {
     fn from(array: &'a Array) -> ArrayView<'a> {

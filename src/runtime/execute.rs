@@ -256,6 +256,8 @@ impl<'a> Contiguous<'a> {
 enum Output {
     Bool(Vec<bool>, IxDyn),
     I64(Vec<i64>, IxDyn),
+    F16(Vec<half::f16>, IxDyn),
+    BF16(Vec<half::bf16>, IxDyn),
     F32(Vec<f32>, IxDyn),
     F64(Vec<f64>, IxDyn),
 }
@@ -266,6 +268,8 @@ impl Output {
         match dtype {
             DType::Bool => Output::Bool(Vec::with_capacity(length), shape),
             DType::I64 => Output::I64(Vec::with_capacity(length), shape),
+            DType::F16 => Output::F16(Vec::with_capacity(length), shape),
+            DType::BF16 => Output::BF16(Vec::with_capacity(length), shape),
             DType::F32 => Output::F32(Vec::with_capacity(length), shape),
             DType::F64 => Output::F64(Vec::with_capacity(length), shape),
         }
@@ -276,6 +280,8 @@ impl Output {
         match self {
             Output::Bool(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
             Output::I64(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
+            Output::F16(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
+            Output::BF16(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
             Output::F32(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
             Output::F64(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
         }
@@ -298,6 +304,8 @@ impl Output {
             match self {
                 Output::Bool(memory, shape) => Array::Bool(array(memory, shape)),
                 Output::I64(memory, shape) => Array::I64(array(memory, shape)),
+                Output::F16(memory, shape) => Array::F16(array(memory, shape)),
+                Output::BF16(memory, shape) => Array::BF16(array(memory, shape)),
                 Output::F32(memory, shape) => Array::F32(array(memory, shape)),
                 Output::F64(memory, shape) => Array::F64(array(memory, shape)),
             }

@@ -6,6 +6,7 @@
 pub mod array;
 pub mod execute;
 pub mod fault;
+pub mod half;
 pub mod math;
 pub mod print;
 pub(crate) mod product;

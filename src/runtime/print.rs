@@ -8,10 +8,10 @@
 //! that would not fit otherwise, lines of 75 characters, and the first and last three of each axis beyond 1000 elements.
 
 use crate::runtime::array::Array;
+use crate::runtime::half::{bf16_from_f64, f16_from_f64};
+use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD, Axis};
-use std::fmt::{Display, LowerExp};
 use std::ops::Div;
-use std::str::FromStr;
 
 /// Most digits after the point.
 const PRECISION: usize = 8;
@@ -28,6 +28,8 @@ pub fn format_array(a: &Array) -> String {
         // As in NumPy, a row of `true` alone still leaves room for `false`.
         Array::Bool(a) => format_typed(a, |v| v.to_string(), |_| Box::new(|v| format!("{v:>5}"))),
         Array::I64(a) => format_typed(a, |v| v.to_string(), aligned),
+        Array::F16(a) => format_typed(a, format_float, |shown| FloatColumn::new(shown).words()),
+        Array::BF16(a) => format_typed(a, format_float, |shown| FloatColumn::new(shown).words()),
         Array::F32(a) => format_typed(a, format_float, |shown| FloatColumn::new(shown).words()),
         Array::F64(a) => format_typed(a, format_float, |shown| FloatColumn::new(shown).words()),
     }
@@ -64,8 +66,8 @@ pub fn format_float<F: Float>(x: F) -> String {
     format!("{}{point}{}e{}", decimal.whole, decimal.fraction, signed(decimal.exponent, 2))
 }
 
-/// The two floating-point types: comparison and quotient in the type itself, decimal digits from the standard library.
-pub trait Float: Copy + PartialOrd + Into<f64> + LowerExp + Display + FromStr + Div<Output = Self> {
+/// The floating-point types: comparison and quotient in the type itself, decimal digits from the standard library.
+pub trait Float: Copy + PartialOrd + Into<f64> + Div<Output = Self> {
     /// Magnitudes from here on are written in scientific notation.
     const LARGE: Self;
     /// Magnitudes below are written in scientific notation.
@@ -75,6 +77,10 @@ pub trait Float: Copy + PartialOrd + Into<f64> + LowerExp + Display + FromStr + 
     /// The magnitude.
     #[must_use]
     fn magnitude(self) -> Self;
+    /// The fewest digits that read back as the same number, in scientific notation.
+    fn shortest(self) -> String;
+    /// The nearest number to a decimal one.
+    fn read(text: &str) -> Option<Self>;
 }
 
 impl Float for f64 {
@@ -83,6 +89,12 @@ impl Float for f64 {
     const RANGE: f64 = 1000.0;
     fn magnitude(self) -> f64 {
         self.abs()
+    }
+    fn shortest(self) -> String {
+        format!("{self:e}")
+    }
+    fn read(text: &str) -> Option<f64> {
+        text.parse().ok()
     }
 }
 
@@ -93,7 +105,41 @@ impl Float for f32 {
     fn magnitude(self) -> f32 {
         self.abs()
     }
+    fn shortest(self) -> String {
+        format!("{self:e}")
+    }
+    fn read(text: &str) -> Option<f32> {
+        text.parse().ok()
+    }
 }
+
+macro_rules! half_float {
+    ($ty:ident, $from_f64:path) => {
+        impl Float for $ty {
+            const LARGE: $ty = $ty::from_f32_const(1e3);
+            const SMALL: $ty = $ty::from_f32_const(1e-4);
+            const RANGE: $ty = $ty::from_f32_const(1e3);
+            fn magnitude(self) -> $ty {
+                $ty::from_bits(self.to_bits() & 0x7fff)
+            }
+            fn shortest(self) -> String {
+                // Five digits are enough for eleven bits. Of two equally near at a power of two only the farther from
+                // zero may read back, so a tie is tried upwards too.
+                let wide = f64::from(self);
+                let with = |digits: usize, x: f64| format!("{x:.digits$e}");
+                let candidates = (0..5).flat_map(|digits| [wide, wide * (1.0 + 1e-12)].map(|x| with(digits, x)));
+                candidates.into_iter().find(|text| Self::read(text) == Some(self)).unwrap_or_else(|| with(5, wide))
+            }
+            fn read(text: &str) -> Option<$ty> {
+                text.parse().ok().map($from_f64)
+            }
+        }
+    };
+}
+
+half_float!(f16, f16_from_f64);
+// NumPy has no bfloat16: it is written by the rules of binary16.
+half_float!(bf16, bf16_from_f64);
 
 /// A finite number in decimal: `whole.fraction × 10^exponent`, with one digit in `whole` after its sign and no zeros at
 /// the end of `fraction`.
@@ -107,15 +153,19 @@ impl Decimal {
     /// The fewest digits that read back as the same number; of two such numbers equally near, the even one, as in
     /// Python and NumPy.
     fn shortest<F: Float>(x: F) -> Decimal {
-        let shortest = Decimal::from_text(&format!("{x:e}"));
-        let nearest = format!("{x:.0$e}", shortest.fraction.len());
-        if nearest.parse().ok() == Some(x) { Decimal::from_text(&nearest) } else { shortest }
+        let shortest = Decimal::from_text(&x.shortest());
+        let nearest = format!("{:.1$e}", x.into(), shortest.fraction.len());
+        if F::read(&nearest) == Some(x) { Decimal::from_text(&nearest) } else { shortest }
     }
 
     /// The fewest digits, but at most [`PRECISION`] after the point, correctly rounded.
     fn rounded<F: Float>(x: F) -> Decimal {
         let shortest = Decimal::shortest(x);
-        if shortest.fraction.len() <= PRECISION { shortest } else { Decimal::from_text(&format!("{x:.PRECISION$e}")) }
+        if shortest.fraction.len() <= PRECISION {
+            shortest
+        } else {
+            Decimal::from_text(&format!("{:.PRECISION$e}", x.into()))
+        }
     }
 
     fn from_text(text: &str) -> Decimal {
@@ -148,7 +198,7 @@ fn positional_parts<F: Float>(x: F) -> (String, String) {
     if fraction.trim_end_matches('0').len() <= PRECISION {
         return (whole, fraction.trim_end_matches('0').to_string());
     }
-    let text = format!("{x:.PRECISION$}");
+    let text = format!("{:.PRECISION$}", x.into());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     (whole.to_string(), fraction.trim_end_matches('0').to_string())
 }
@@ -230,7 +280,7 @@ impl FloatColumn {
         let mut decimal = Decimal::shortest(x);
         if decimal.fraction.len() != fraction_digits {
             // A number whose shortest form is shorter is filled up with the digits of its exact value.
-            decimal = Decimal::from_text(&format!("{x:.fraction_digits$e}"));
+            decimal = Decimal::from_text(&format!("{:.fraction_digits$e}", x.into()));
         }
         let Decimal { whole, fraction, exponent } = decimal;
         format!("{whole:>left$}.{fraction:0<fraction_digits$}e{}", signed(exponent, exponent_digits))
@@ -375,6 +425,9 @@ mod tests {
         match dtype {
             "f64" => Array::F64(ArrayD::from_shape_vec(shape, values).unwrap()),
             "f32" => Array::F32(ArrayD::from_shape_vec(shape, values.iter().map(|&v| v as f32).collect()).unwrap()),
+            "f16" => {
+                Array::F16(ArrayD::from_shape_vec(shape, values.iter().map(|&v| f16_from_f64(v)).collect()).unwrap())
+            }
             "i64" => Array::I64(ArrayD::from_shape_vec(shape, values.iter().map(|&v| v as i64).collect()).unwrap()),
             "bool" => Array::Bool(ArrayD::from_shape_vec(shape, values.iter().map(|&v| v != 0.0).collect()).unwrap()),
             other => panic!("unknown type {other}"),

@@ -15,6 +15,7 @@ use crate::io;
 use crate::pipeline::Context;
 use crate::plot::Terminal;
 use crate::runtime::array::{Array, ArrayView, DType};
+use crate::runtime::half::{bf16_from_f64, f16_from_f64};
 use crate::runtime::print::format_array;
 use crate::syntax::ast::{Argument, Expr, ExprKind, Input, Statement, StatementKind};
 use crate::syntax::span::Span;
@@ -352,6 +353,8 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
         Given::Text(text) => {
             let parsed = match ty.dtype {
                 DType::F64 => text.parse::<f64>().ok().map(Array::from),
+                DType::F16 => text.parse::<f64>().ok().map(|v| f16_from_f64(v).into()),
+                DType::BF16 => text.parse::<f64>().ok().map(|v| bf16_from_f64(v).into()),
                 DType::F32 => text.parse::<f32>().ok().map(Array::from),
                 DType::I64 => text.parse::<i64>().ok().map(Array::from),
                 DType::Bool => text.parse::<bool>().ok().map(Array::from),
@@ -360,6 +363,7 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
         }
     };
     let found = crate::runtime::print::format_type(&array);
+    let array = exactly(array, ty.dtype);
     if array.dtype() != ty.dtype {
         return Err(wrong(found)
             .help(format!("save it as {}, or declare the type it has and convert in the program", ty.dtype)));
@@ -368,6 +372,19 @@ fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
         return Err(wrong(found).help(format!("the declared type has {} axes", ty.rank())));
     }
     Ok(array)
+}
+
+/// Single precision from binary16, and the bfloat16 that files hold in single precision: no element may change.
+fn exactly(array: Array, dtype: DType) -> Array {
+    match (array, dtype) {
+        (Array::F16(halves), DType::F32) => halves.mapv(f32::from).into(),
+        (Array::F32(singles), DType::BF16) => {
+            let rounded = singles.mapv(half::bf16::from_f32);
+            let same = rounded.iter().zip(&singles).all(|(&r, &s)| f32::from(r) == s || s.is_nan());
+            if same { rounded.into() } else { singles.into() }
+        }
+        (array, _) => array,
+    }
 }
 
 /// Checks a statement; gives what it does to the world, if anything.

@@ -40,7 +40,7 @@ def text(value):
     item = value.item()
     if isinstance(item, bool):
         return "true" if item else "false"
-    if value.dtype == np.float32 and np.isfinite(item):
+    if value.dtype in (np.float16, np.float32) and np.isfinite(item):
         return str(value)
     return repr(item)
 

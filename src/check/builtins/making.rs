@@ -20,6 +20,18 @@ macro_rules! casting {
 
 pub(super) const ALL: &[Builtin] = &[
     casting!("f64", F64, "f64(x): x in double precision.", ("print(f64(3))", "3.0")),
+    casting!(
+        "f16",
+        F16,
+        "f16(x): x in half precision, 11 bits; computed with in f32, each result rounded.",
+        ("print(f16(0.1))", "0.1")
+    ),
+    casting!(
+        "bf16",
+        BF16,
+        "bf16(x): x in 8 bits, with the range of f32; computed with in f32, each result rounded.",
+        ("print(bf16(1.01))", "1.01")
+    ),
     casting!("f32", F32, "f32(x): x in single precision.", ("print(f32(0.5))", "0.5")),
     casting!("i64", I64, "i64(x): x as whole numbers; floats are truncated.", ("print(i64(-2.7))", "-2")),
     casting!("bool", Bool, "bool(x): whether x is not 0.", ("print(bool([0, 2]))", "[false  true]")),
@@ -226,6 +238,7 @@ fn linspace(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
         dtype if dtype.is_float() => dtype,
         _ => DType::F64,
     };
+    let (rounded, dtype) = (dtype, if dtype.is_half() { DType::F32 } else { dtype });
     let [a, b] = ends.map(|end| c.graph.cast(end.id, dtype));
     // a + (b - a) * i / (n - 1), with the last element exactly b, as NumPy has it.
     // One number is a, and has no step.
@@ -238,5 +251,6 @@ fn linspace(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let scaled = c.graph.map(&MULTIPLY, &[counter, step]);
     let inner = c.graph.plus(scaled, a);
     let at_end = c.graph.map(&EQUAL, &[iota, last]);
-    Ok(Value::array(c.graph.map(&crate::ops::elementwise::WHERE, &[at_end, b, inner])))
+    let result = c.graph.map(&crate::ops::elementwise::WHERE, &[at_end, b, inner]);
+    Ok(Value::array(c.graph.cast(result, rounded)))
 }

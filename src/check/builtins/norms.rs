@@ -32,17 +32,23 @@ fn norm(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     over.make_float(c);
     let order = call.named("ord").map_or(Ok(Order::Euclidean), |expr| order(c, expr))?;
     c.graph.span = call.span;
-    let Order::Number(number) = order else {
+    let norm = norm_over(c, call, &over, &order)?;
+    let operand = c.as_operand(&norm, call.span)?;
+    Ok(over.rounded(c, operand.id))
+}
+
+fn norm_over(c: &mut Checker<'_>, call: &Call<'_>, over: &Over, order: &Order) -> Result<Value> {
+    let Order::Number(number) = *order else {
         let square = c.graph.times(over.x, over.x);
         let sum = over.reduce(c, &reduction::SUM, square);
         return Ok(Value::array(c.graph.map(&SQRT, &[sum])));
     };
     match over.axes.as_slice() {
-        [_] => vector_norm(c, call, &over, number),
+        [_] => vector_norm(c, call, over, number),
         [first, second] => {
             let swapped = call.named("axis").map_or(Ok(false), |expr| written_backwards(c, expr, over.x))?;
             let (rows, columns) = if swapped { (*second, *first) } else { (*first, *second) };
-            matrix_norm(c, call, &over, number, rows, columns)
+            matrix_norm(c, call, over, number, rows, columns)
         }
         _ => Err(Diagnostic::error(codes::RANK, over.span, "`norm` with ord= takes a vector or a matrix")
             .at(format!("this is {}", c.graph.ty(over.x)))

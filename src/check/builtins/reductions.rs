@@ -96,7 +96,8 @@ pub(super) const ALL: &[Builtin] = &[
             over.make_float(c);
             let (sum, top) = over.sum_exp(c);
             let log = c.graph.map(&LOG, &[sum]);
-            Ok(Value::array(c.graph.plus(log, top)))
+            let sum = c.graph.plus(log, top);
+            Ok(over.rounded(c, sum))
         },
     },
     Builtin {
@@ -109,7 +110,8 @@ pub(super) const ALL: &[Builtin] = &[
             let weights = over.shifted_exp(c);
             let sum = over.plain_reduce(c, &reduction::SUM, weights);
             let sum = over.spread(c, sum);
-            Ok(Value::array(c.graph.map(&DIVIDE, &[weights, sum])))
+            let share = c.graph.map(&DIVIDE, &[weights, sum]);
+            Ok(over.rounded(c, share))
         },
     },
     Builtin {
@@ -126,7 +128,8 @@ pub(super) const ALL: &[Builtin] = &[
             let sum = over.plain_reduce(c, &reduction::SUM, weights);
             let log = c.graph.map(&LOG, &[sum]);
             let log = over.spread(c, log);
-            Ok(Value::array(c.graph.map(&SUBTRACT, &[shifted, log])))
+            let result = c.graph.map(&SUBTRACT, &[shifted, log]);
+            Ok(over.rounded(c, result))
         },
     },
 ];
@@ -140,6 +143,8 @@ pub(super) struct Over {
     pub(super) span: Span,
     /// How many elements are meant, where a generator's range leaves some out.
     members: Option<NodeId>,
+    /// The 16-bit float that the operand was widened from; the result is rounded to it once.
+    half: Option<DType>,
 }
 
 /// The element that changes nothing in a reduction of that name.
@@ -164,20 +169,32 @@ impl Over {
             }
             let Generated { x, axes, members } = c.generated(element, generators, left_out(call.name))?;
             let axes = (0..axes).collect();
-            return Ok(Over { x, axes, keep: false, literal: false, span: call.span, members });
+            return Ok(Over { x, axes, keep: false, literal: false, span: call.span, members, half: None });
         }
         let [operand] = c.operands_of(call, &format!("{}(x) or {0}(x, axis=0)", call.name))?;
         let rank = c.graph.ty(operand.id).rank();
         let axes = call.named("axis").map_or(Ok((0..rank).collect()), |expr| c.axes(expr, rank))?;
         let keep = call.named("keepdims").map_or(Ok(false), |expr| c.literal_bool(expr, "keepdims"))?;
         c.graph.span = call.span;
-        Ok(Over { x: operand.id, axes, keep, literal: operand.literal, span: operand.span, members: None })
+        Ok(Over { x: operand.id, axes, keep, literal: operand.literal, span: operand.span, members: None, half: None })
     }
 
     pub(super) fn make_float(&mut self, c: &mut Checker<'_>) {
-        if !c.graph.ty(self.x).dtype.is_float() {
+        let dtype = c.graph.ty(self.x).dtype;
+        if dtype.is_half() {
+            self.half = Some(dtype);
+            self.x = c.graph.cast(self.x, DType::F32);
+        } else if !dtype.is_float() {
             self.x = c.graph.cast(self.x, DType::F64);
         }
+    }
+
+    /// The result of a builtin that is made of several operators, in the operand's type.
+    pub(super) fn rounded(&self, c: &mut Checker<'_>, result: NodeId) -> Value {
+        Value::array(match self.half {
+            Some(half) => c.graph.cast(result, half),
+            None => result,
+        })
     }
 
     /// The reduction without kept axes.
@@ -332,7 +349,8 @@ fn mean(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let mut over = Over::read(c, call, &[])?;
     over.make_float(c);
     let sum = over.reduce(c, &reduction::SUM, over.x);
-    Ok(Value::array(over.mean(c, sum)))
+    let mean = over.mean(c, sum);
+    Ok(over.rounded(c, mean))
 }
 
 fn divide_by(c: &mut Checker<'_>, sum: NodeId, count: &Size) -> NodeId {
@@ -356,5 +374,6 @@ fn variance(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let (freedom, zero) = (c.graph.size_value(&count.minus(&Size::from(ddof))), c.graph.int(0));
     let freedom = if ddof > 0 { c.graph.map(&MAXIMUM, &[freedom, zero]) } else { freedom };
     let freedom = c.graph.cast(freedom, c.graph.ty(sum).dtype);
-    Ok(Value::array(c.graph.map(&DIVIDE, &[sum, freedom])))
+    let variance = c.graph.map(&DIVIDE, &[sum, freedom]);
+    Ok(over.rounded(c, variance))
 }

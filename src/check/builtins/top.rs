@@ -38,7 +38,7 @@ pub(super) const ALL: &[Builtin] = &[
     },
     Builtin {
         name: "save",
-        doc: "save(\"f.npz\", name=value, …), save(\"f.npy\", value), save(\"f.csv\", value): writes a file (also .mat and .safetensors, with names); only at the top level.",
+        doc: "save(\"f.npz\", name=value, …), save(\"f.npy\", value), save(\"f.csv\", value): writes a file (also .mat and .safetensors, with names); only at the top level. bf16 is stored as f32, but in a .safetensors.",
         example: ("", ""),
         apply: |_, call| Err(statement_only(call)),
     },

@@ -59,6 +59,11 @@ fn map_kernel(op: &'static crate::ops::Elementwise, dtypes: &[DType], result: DT
     kernel(&buffers, vec![nest(vec![n()], body, sink)])
 }
 
+/// The types that are computed with; the 16-bit floats are only stored.
+fn computed() -> Vec<DType> {
+    DType::ALL.into_iter().filter(|dtype| !dtype.is_half()).collect()
+}
+
 /// The operand types that an operator takes.
 fn signatures(op: &crate::ops::Elementwise) -> Vec<(Vec<DType>, DType)> {
     let same = |dtypes: &[DType], result: Option<DType>| -> Vec<(Vec<DType>, DType)> {
@@ -67,12 +72,12 @@ fn signatures(op: &crate::ops::Elementwise) -> Vec<(Vec<DType>, DType)> {
     match op.signature {
         Signature::Number => same(&[DType::I64, DType::F32, DType::F64], None),
         Signature::Float => same(&[DType::F32, DType::F64], None),
-        Signature::Predicate => same(&DType::ALL, Some(DType::Bool)),
+        Signature::Predicate => same(&computed(), Some(DType::Bool)),
         Signature::FloatPredicate => same(&[DType::F32, DType::F64], Some(DType::Bool)),
         Signature::Logic => same(&[DType::Bool], None),
         Signature::Integer => same(&[DType::I64], None),
         Signature::IntegerToFloat => same(&[DType::I64], Some(DType::F64)),
-        Signature::Select => DType::ALL.iter().map(|dtype| (vec![DType::Bool, *dtype, *dtype], *dtype)).collect(),
+        Signature::Select => computed().iter().map(|dtype| (vec![DType::Bool, *dtype, *dtype], *dtype)).collect(),
     }
 }
 

@@ -90,6 +90,8 @@ fn to_bytes(memory: &Memory, dtype: DType) -> Vec<u64> {
             match element.cast(dtype) {
                 Element::Bool(v) => start.cast::<u8>().add(index).write(u8::from(v)),
                 Element::Int(v) => start.cast::<i64>().add(index).write(v),
+                Element::F16(v) => start.cast::<::half::f16>().add(index).write(v),
+                Element::BF16(v) => start.cast::<::half::bf16>().add(index).write(v),
                 Element::F32(v) => start.cast::<f32>().add(index).write(v),
                 Element::F64(v) => start.cast::<f64>().add(index).write(v),
             }
@@ -106,6 +108,8 @@ fn from_bytes(bytes: &[u64], count: usize, dtype: DType) -> Memory {
             match dtype {
                 DType::Bool => Element::Bool(start.cast::<u8>().add(index).read() != 0),
                 DType::I64 => Element::Int(start.cast::<i64>().add(index).read()),
+                DType::F16 => Element::F16(start.cast::<::half::f16>().add(index).read()),
+                DType::BF16 => Element::BF16(start.cast::<::half::bf16>().add(index).read()),
                 DType::F32 => Element::F32(start.cast::<f32>().add(index).read()),
                 DType::F64 => Element::F64(start.cast::<f64>().add(index).read()),
             }

@@ -147,6 +147,7 @@ impl Machine<'_> {
             let elements = self.memory[rows.buffer].iter().take(shape.iter().product());
             let shape = IxDyn(&shape);
             match self.kernel.buffers[rows.buffer].dtype {
+                DType::F16 | DType::BF16 => panic!("a routine over 16-bit floats"),
                 DType::Bool => ArrayD::from_shape_vec(shape, elements.map(|e| e.truth()).collect()).unwrap().into(),
                 DType::I64 => ArrayD::from_shape_vec(shape, elements.map(|e| e.int()).collect()).unwrap().into(),
                 DType::F32 => ArrayD::from_shape_vec(shape, elements.map(|e| e.f64() as f32).collect()).unwrap().into(),
@@ -157,6 +158,7 @@ impl Machine<'_> {
         let mut result: Array = array(&call.result);
         call.routine.apply(&operands, &mut result).unwrap();
         let elements: Memory = match &result {
+            Array::F16(_) | Array::BF16(_) => panic!("a routine over 16-bit floats"),
             Array::Bool(a) => a.iter().map(|v| Element::Bool(*v)).collect(),
             Array::I64(a) => a.iter().map(|v| Element::Int(*v)).collect(),
             Array::F32(a) => a.iter().map(|v| Element::F32(*v)).collect(),

@@ -43,6 +43,8 @@ fn show(value: &Loaded) -> String {
             let elements: Vec<String> = match array {
                 Array::Bool(a) => a.iter().map(bool::to_string).collect(),
                 Array::I64(a) => a.iter().map(i64::to_string).collect(),
+                Array::F16(a) => a.iter().map(|&v| format_float(v)).collect(),
+                Array::BF16(a) => a.iter().map(|&v| format_float(v)).collect(),
                 Array::F32(a) => a.iter().map(|&v| format_float(v)).collect(),
                 Array::F64(a) => a.iter().map(|&v| format_float(v)).collect(),
             };

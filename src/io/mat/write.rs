@@ -50,7 +50,8 @@ fn class(array: &Array) -> (u32, u32, usize) {
     match array.dtype() {
         DType::Bool => (9 | LOGICAL, 2, 1),
         DType::I64 => (14, 12, 8),
-        DType::F32 => (7, 7, 4),
+        // MATLAB's files have no 16-bit floats: single precision has each of their numbers.
+        DType::F16 | DType::BF16 | DType::F32 => (7, 7, 4),
         DType::F64 => (6, 9, 8),
     }
 }
@@ -88,6 +89,8 @@ fn write_matrix(writer: &mut impl Write, name: &str, array: &Array) -> std::io::
     match array {
         Array::Bool(a) => write_columns(writer, a, |v| [u8::from(v)])?,
         Array::I64(a) => write_columns(writer, a, i64::to_le_bytes)?,
+        Array::F16(a) => write_columns(writer, a, |v| f32::from(v).to_le_bytes())?,
+        Array::BF16(a) => write_columns(writer, a, |v| f32::from(v).to_le_bytes())?,
         Array::F32(a) => write_columns(writer, a, f32::to_le_bytes)?,
         Array::F64(a) => write_columns(writer, a, f64::to_le_bytes)?,
     }

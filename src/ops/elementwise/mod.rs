@@ -16,6 +16,8 @@ mod trigonometric;
 use super::emit::{Emit, Reg};
 use crate::graph::{Constant, Graph, NodeId};
 use crate::runtime::array::DType;
+use crate::runtime::half::{bf16_from_f64, f16_from_f64};
+use half::{bf16, f16};
 use std::hash::{Hash, Hasher};
 
 pub use arithmetic::{
@@ -145,6 +147,10 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     Int(i64),
+    /// Half precision, stored.
+    F16(f16),
+    /// Half of single precision's bits, stored.
+    BF16(bf16),
     /// Single precision.
     F32(f32),
     /// Double precision.
@@ -157,6 +163,8 @@ impl Value {
         match self {
             Value::Bool(v) => f64::from(u8::from(v)),
             Value::Int(v) => v as f64,
+            Value::F16(v) => f64::from(v),
+            Value::BF16(v) => f64::from(v),
             Value::F32(v) => f64::from(v),
             Value::F64(v) => v,
         }
@@ -167,6 +175,8 @@ impl Value {
         match self {
             Value::Bool(v) => i64::from(v),
             Value::Int(v) => v,
+            Value::F16(v) => f64::from(v) as i64,
+            Value::BF16(v) => f64::from(v) as i64,
             Value::F32(v) => v as i64,
             Value::F64(v) => v as i64,
         }
@@ -177,6 +187,8 @@ impl Value {
         match self {
             Value::Bool(v) => v,
             Value::Int(v) => v != 0,
+            Value::F16(v) => f64::from(v) != 0.0,
+            Value::BF16(v) => f64::from(v) != 0.0,
             Value::F32(v) => v != 0.0,
             Value::F64(v) => v != 0.0,
         }
@@ -188,6 +200,8 @@ impl Value {
         match dtype {
             DType::Bool => Value::Bool(self.truth()),
             DType::I64 => Value::Int(self.int()),
+            DType::F16 => Value::F16(f16_from_f64(self.f64())),
+            DType::BF16 => Value::BF16(bf16_from_f64(self.f64())),
             DType::F32 => match self {
                 Value::Int(v) => Value::F32(v as f32),
                 other => Value::F32(other.f64() as f32),

@@ -39,6 +39,7 @@ fn part(array: &Array, start: usize, length: usize) -> Option<Elements<'_>> {
     match array {
         Array::Bool(a) => slice(a, start, length).map(Elements::Bool),
         Array::I64(a) => slice(a, start, length).map(Elements::I64),
+        Array::F16(_) | Array::BF16(_) => None,
         Array::F32(a) => slice(a, start, length).map(Elements::F32),
         Array::F64(a) => slice(a, start, length).map(Elements::F64),
     }
@@ -51,6 +52,7 @@ fn part_mut(array: &mut Array, start: usize, length: usize) -> Option<ElementsMu
     match array {
         Array::Bool(a) => slice(a, start, length).map(ElementsMut::Bool),
         Array::I64(a) => slice(a, start, length).map(ElementsMut::I64),
+        Array::F16(_) | Array::BF16(_) => None,
         Array::F32(a) => slice(a, start, length).map(ElementsMut::F32),
         Array::F64(a) => slice(a, start, length).map(ElementsMut::F64),
     }

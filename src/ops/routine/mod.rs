@@ -135,6 +135,9 @@ impl Routine {
 impl Graph {
     /// A routine over operands whose types it admits; a result of no elements when it does not, which the verifier reports.
     pub fn routine(&mut self, routine: &'static Routine, operands: &[NodeId]) -> NodeId {
+        if let Some(half) = self.half_among(operands) {
+            return self.in_single(half, operands, |g, wide| g.routine(routine, wide));
+        }
         let types: Vec<Type> = operands.iter().map(|&x| self.ty(x).clone()).collect();
         let ty = match routine.result(&types) {
             Ok((ty, _)) => ty,
