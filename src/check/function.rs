@@ -301,7 +301,11 @@ impl Checker<'_> {
             (Declared::Array(ty, place), value @ Value::Array { .. }) => {
                 let operand = self.as_operand(&value, span)?;
                 let own = self.graph.ty(operand.id).clone();
-                if own.shape != ty.shape {
+                let fits = own.rank() == ty.rank()
+                    && own.shape.iter().zip(&ty.shape).all(|(own, size)| {
+                        own == size || size.as_var().is_some_and(|var| &**var == super::types::UNKNOWN)
+                    });
+                if !fits {
                     return Err(Diagnostic::error(codes::SIZES, span, format!("{what} is {own}, not {ty}"))
                         .at(format!("this is {own}"))
                         .label(*place, format!("{ty} was promised here")));
@@ -504,7 +508,9 @@ impl Checker<'_> {
                 self.graph.checks.push(check);
             }
         }
-        if let Some(&open) = found.iter().find(|id| self.graph.as_size(**id).is_none_or(|size| size.as_const().is_none())) {
+        if let Some(&open) =
+            found.iter().find(|id| self.graph.as_size(**id).is_none_or(|size| size.as_const().is_none()))
+        {
             self.concrete(open, span)?;
         }
         Ok(Value::from_shape(&callee.result, &outputs))

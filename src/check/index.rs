@@ -293,11 +293,8 @@ impl Checker<'_> {
         let g = &mut self.graph;
         let (size, zero, one) = (g.size_value(extent), g.int(0), g.int(1));
         // Where counting forwards and backwards may begin and end.
-        let (lowest, highest) = if step > 0 {
-            (zero, size)
-        } else {
-            (g.int(-1), g.map(&elementwise::SUBTRACT, &[size, one]))
-        };
+        let (lowest, highest) =
+            if step > 0 { (zero, size) } else { (g.int(-1), g.map(&elementwise::SUBTRACT, &[size, one])) };
         let clip = |g: &mut crate::graph::Graph, bound: NodeId| {
             let negative = g.map(&elementwise::LESS, &[bound, zero]);
             let from_end = g.map(&elementwise::ADD, &[bound, size]);

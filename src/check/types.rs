@@ -9,6 +9,9 @@ use crate::runtime::array::DType;
 use crate::syntax::ast::{BinaryOp, SizeExpr, SizeKind, TypeExpr, TypeKind};
 use crate::syntax::span::Span;
 
+/// A size that only running tells, as it is written.
+pub(super) const UNKNOWN: &str = "?";
+
 /// A declared type: arrays, perhaps in tuples.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Declared {
@@ -82,8 +85,8 @@ pub(super) fn declared_as(ty: &TypeExpr, layout: &Layout, name: &str) -> Result<
             let dims = dims.iter().enumerate();
             let shape: Result<Vec<Size>> = dims
                 .map(|(axis, dim)| match dim.kind {
-                    // Only within a list do sizes differ from item to item; a name that no program writes.
-                    SizeKind::Unknown if name.contains('.') => Ok(Size::var(&format!("{name}.{axis}"))),
+                    // In a parameter each is a size of its own, under a name that no program writes.
+                    SizeKind::Unknown if !matches!(name, "" | UNKNOWN) => Ok(Size::var(&format!("{name}.{axis}"))),
                     _ => size(dim),
                 })
                 .collect();
@@ -124,14 +127,12 @@ fn size(expr: &SizeExpr) -> Result<Size> {
     match &expr.kind {
         SizeKind::Literal(value) => Ok(Size::from(*value)),
         SizeKind::Variable(name) => Ok(Size::var(name)),
-        SizeKind::Unknown => Err(Diagnostic::error(
-            codes::NOT_AVAILABLE,
-            expr.span,
-            "sizes known only at run time are not part of this version",
-        )
-        .help("name the size with a variable that an argument binds")),
+        SizeKind::Unknown => Ok(Size::var(UNKNOWN)),
         SizeKind::Binary(op, a, b) => {
             let (a, b) = (size(a)?, size(b)?);
+            if [&a, &b].iter().any(|size| size.vars().iter().any(|var| &**var == UNKNOWN)) {
+                return Ok(Size::var(UNKNOWN));
+            }
             Ok(match op {
                 BinaryOp::Add => a.plus(&b),
                 BinaryOp::Subtract => a.minus(&b),

@@ -32,7 +32,8 @@ pub(super) struct Named {
 /// The functions of a kernel; the entry is the last.
 pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<Named>, CodegenError> {
     let frame = Frame::new(kernel);
-    let structured = kernel.steps.iter().any(|step| matches!(step, Step::Loop(_) | Step::If(_)));
+    let structured =
+        kernel.steps.iter().any(|step| matches!(step, Step::Loop(_) | Step::If(_))) || !kernel.found.is_empty();
     let mut all = Vec::new();
     let mut plans = Vec::new();
     plan_nests(kernel, &kernel.steps, structured, &mut plans)?;
@@ -53,8 +54,9 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<
     let (mut w, params) = Writer::new(&mut named.function, module, &frame, 1);
     if structured {
         w.registers.mirrored = structured::registers(kernel, &plans);
+        w.finds_sizes = !kernel.found.is_empty();
     }
-    let mut entry = Entry { w, kernel, plans: plans.iter().map(|(_, planned)| planned), params };
+    let mut entry = Entry { w, kernel, frame: &frame, plans: plans.iter().map(|(_, planned)| planned), params };
     entry.steps(&kernel.steps);
     let mut w = entry.w;
     let zero = w.integer(0);
@@ -94,6 +96,7 @@ fn plan_nests<'k>(
 pub(super) struct Entry<'a, 'p, I> {
     pub(super) w: Writer<'a>,
     pub(super) kernel: &'p Kernel,
+    pub(super) frame: &'p Frame,
     /// Plans of the nests that are still to come.
     pub(super) plans: I,
     /// Context, frame and record of a fault.
@@ -110,6 +113,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
                 Step::Routine(call) => run_routine(&mut self.w, &self.params, self.kernel, call),
                 Step::Loop(inner) => self.repeat(inner),
                 Step::If(inner) => self.conditional(inner),
+                Step::Bind(bind) => self.bind_size(bind),
             }
         }
     }

@@ -8,18 +8,20 @@ use super::CodegenError;
 use super::entry::functions;
 use crate::loops::Kernel;
 use crate::runtime::fault::Fault;
+use crate::runtime::sizes::Binder;
 use crate::runtime::threads::{Context, Threads};
 use crate::runtime::{math, product, routine, scalar, threads};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module as _, default_libcall_names};
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, OnceLock};
 
 /// The entry of a kernel: context, frame, record of a fault.
-type Entry = unsafe extern "C" fn(*const Context, *const i64, *mut i64) -> i64;
+type Entry = unsafe extern "C" fn(*const Context, *mut i64, *mut i64) -> i64;
 
 /// A kernel as machine code. Clones share it.
 #[derive(Clone)]
@@ -62,16 +64,34 @@ impl Compiled {
     /// Each buffer has as many elements as its polynomial says at these sizes, aligned as its type is, and initialised
     /// if it is an input. Inputs are not written by anyone, other buffers not touched by anyone else, while it runs.
     pub unsafe fn run(&self, buffers: &[*mut u8], sizes: &[i64], threads: &Threads) -> Result<(), Fault> {
+        // SAFETY: passed on.
+        unsafe { self.run_with(buffers, sizes, threads, None) }
+    }
+
+    /// The same for a kernel with sizes that only running tells.
+    ///
+    /// # Errors
+    /// As [`Compiled::run`].
+    ///
+    /// # Safety
+    /// As [`Compiled::run`]; buffers that depend on such sizes get their memory from `binder`.
+    pub(crate) unsafe fn run_with(
+        &self,
+        buffers: &[*mut u8],
+        sizes: &[i64],
+        threads: &Threads,
+        binder: Option<&RefCell<Binder<'_>>>,
+    ) -> Result<(), Fault> {
         if buffers.len() != self.0.buffers || sizes.len() != self.0.sizes {
             return Err(Fault::internal());
         }
         let mut frame: Vec<i64> = Vec::with_capacity(buffers.len() + sizes.len());
         frame.extend(sizes);
         frame.extend(buffers.iter().map(|buffer| buffer.expose_provenance() as i64));
-        let context = Context { threads };
+        let context = Context { threads, binder };
         let mut values = [0i64; 2];
         // SAFETY: the frame is laid out as the code expects; the buffers are the caller's promise.
-        let status = unsafe { (self.0.entry)(&raw const context, frame.as_ptr(), values.as_mut_ptr()) };
+        let status = unsafe { (self.0.entry)(&raw const context, frame.as_mut_ptr(), values.as_mut_ptr()) };
         match usize::try_from(status) {
             Ok(0) => Ok(()),
             Ok(site) if site <= self.0.faults => Err(Fault { site: site - 1, values }),

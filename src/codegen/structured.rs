@@ -6,7 +6,7 @@
 use super::entry::{Entry, Planned};
 use super::lanes::scalar;
 use super::writer::aligned;
-use crate::loops::{BufferId, If, Kernel, Loop, Nest, Role, Scalar, Step};
+use crate::loops::{Bind, BufferId, If, Kernel, Loop, Nest, Role, Scalar, Step};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Type, Value, types};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -27,7 +27,7 @@ pub(super) fn registers(kernel: &Kernel, plans: &[(&Nest, Planned)]) -> FxHashMa
                 at += 1;
                 plans.get(at - 1).is_some_and(|(_, planned)| planned.is_inline)
             }
-            Step::Loop(_) | Step::If(_) => true,
+            Step::Loop(_) | Step::If(_) | Step::Bind(_) => true,
             _ => false,
         };
         if !seen {
@@ -180,6 +180,19 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
     fn bind(&mut self, buffers: &[BufferId], values: &[Value]) {
         for (buffer, value) in buffers.iter().zip(values) {
             self.w.registers.values.insert(*buffer, *value);
+        }
+    }
+
+    /// Finds out a size: the run-time library makes room for what depends on it.
+    pub(super) fn bind_size(&mut self, step: &Bind) {
+        let &[context, frame, _] = self.params.as_slice() else { return };
+        let Some(slot) = self.frame.slot(&step.size) else {
+            return self.w.fail(format_args!("{} is no size of the kernel's", step.size));
+        };
+        let slot = self.w.integer(slot as i64);
+        let value = self.scalar(step.value);
+        if let Some(status) = self.w.call("mt_bind_size", &[context, frame, slot, value], &[types::I64]) {
+            self.w.check_status(status);
         }
     }
 

@@ -14,18 +14,30 @@ use cranelift_codegen::ir::{
     StackSlotKind, Type, Value, types,
 };
 use cranelift_module::{FuncId, Linkage, Module};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Where sizes and buffers are found in the frame, an array of 8-byte slots.
 pub(super) struct Frame {
     sizes: FxHashMap<SizeVar, usize>,
+    /// Sizes that are found out while the kernel runs.
+    found: FxHashSet<SizeVar>,
+    /// Buffers that get their memory then.
+    moving: FxHashSet<BufferId>,
 }
 
 impl Frame {
     /// The frame of a kernel: its sizes, then its buffers.
     pub(super) fn new(kernel: &Kernel) -> Frame {
         let sizes = kernel.sizes.iter().enumerate().map(|(slot, var)| (var.clone(), slot)).collect();
-        Frame { sizes }
+        let found = kernel.found.iter().cloned().collect();
+        let buffers = kernel.buffers.iter().enumerate();
+        let moving = buffers.filter(|(_, buffer)| kernel.is_found(&buffer.elements)).map(|(id, _)| id).collect();
+        Frame { sizes, found, moving }
+    }
+
+    /// Where a size variable lies.
+    pub(super) fn slot(&self, var: &SizeVar) -> Option<usize> {
+        self.sizes.get(var).copied()
     }
 }
 
@@ -52,6 +64,8 @@ pub(super) struct Writer<'a> {
     functions: FxHashMap<String, FuncRef>,
     /// Scalars that are in registers: what the buffers of those numbers hold, for now.
     pub(super) registers: Registers,
+    /// Sizes are found out while this function runs, so what depends on them is read anew.
+    pub(super) finds_sizes: bool,
     error: Option<CodegenError>,
 }
 
@@ -98,6 +112,7 @@ impl<'a> Writer<'a> {
             constants: FxHashMap::default(),
             functions: FxHashMap::default(),
             registers: Registers::default(),
+            finds_sizes: false,
             error: None,
         };
         let mut writer = writer;
@@ -233,6 +248,9 @@ impl<'a> Writer<'a> {
 
     /// The address of a buffer.
     pub(super) fn buffer(&mut self, buffer: BufferId) -> Value {
+        if self.finds_sizes && self.frame.moving.contains(&buffer) {
+            return self.slot_now(self.frame.sizes.len() + buffer);
+        }
         self.slot(self.frame.sizes.len() + buffer)
     }
 
@@ -262,6 +280,9 @@ impl<'a> Writer<'a> {
         if let Some(constant) = size.as_const() {
             return self.integer(constant);
         }
+        if self.finds_sizes && size.vars().iter().any(|var| self.frame.found.contains(var)) {
+            return self.size_now(size);
+        }
         if let Some(value) = self.sizes.get(size) {
             return *value;
         }
@@ -276,6 +297,29 @@ impl<'a> Writer<'a> {
         let value = sum.unwrap_or_else(|| self.integer(0));
         self.sizes.insert(size.clone(), value);
         value
+    }
+
+    fn slot_now(&mut self, slot: usize) -> Value {
+        let (frame, offset) = (self.frame_pointer, i32::try_from(8 * slot).unwrap_or_default());
+        self.ins().load(types::I64, MemFlagsData::new().with_notrap().with_aligned(), frame, offset)
+    }
+
+    /// A size as it is at this point.
+    fn size_now(&mut self, size: &Size) -> Value {
+        let mut sum = None;
+        for (vars, coefficient) in size.monomials() {
+            let mut product = self.integer(coefficient);
+            for var in vars {
+                let Some(slot) = self.frame.slot(var) else {
+                    self.fail(format_args!("size variable {var} is not one of the kernel's"));
+                    continue;
+                };
+                let value = self.slot_now(slot);
+                product = self.ins().imul(product, value);
+            }
+            sum = Some(self.add(sum, product));
+        }
+        sum.unwrap_or_else(|| self.integer(0))
     }
 
     fn monomial(&mut self, vars: &[SizeVar], coefficient: i64) -> Value {

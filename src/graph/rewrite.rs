@@ -43,7 +43,15 @@ impl<'a> Copier<'a> {
     /// A copier that keeps sizes and marks as they are.
     pub fn new(source: &'a Graph) -> Copier<'a> {
         let (nodes, vars) = (source.len(), source.vars().len());
-        Copier { source, map: vec![None; nodes], vars: vec![None; vars], marks: 0, sizes: Box::new(|_| None), dynamic: FxHashMap::default(), renames: false }
+        Copier {
+            source,
+            map: vec![None; nodes],
+            vars: vec![None; vars],
+            marks: 0,
+            sizes: Box::new(|_| None),
+            dynamic: FxHashMap::default(),
+            renames: false,
+        }
     }
 
     /// A copier for inlining: size variables are replaced, marks made fresh in `target`.

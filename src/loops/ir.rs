@@ -22,6 +22,8 @@ pub struct Kernel {
     pub name: String,
     /// The size variables whose values the caller passes.
     pub sizes: Vec<SizeVar>,
+    /// Those among them that a [`Bind`] finds out; the caller passes nothing for them.
+    pub found: Vec<SizeVar>,
     /// Memory that the steps read and write.
     pub buffers: Vec<Buffer>,
     /// What is done, in order.
@@ -75,6 +77,8 @@ pub enum Step {
     Loop(Loop),
     /// Steps under a condition.
     If(If),
+    /// A size is found out.
+    Bind(Bind),
 }
 
 /// `for counter in 0..limit while again { body }`. What steps hand to later iterations is in buffers.
@@ -101,6 +105,15 @@ pub struct If {
     pub then: Vec<Step>,
 }
 
+/// The value of a size that only running tells: buffers that depend on it get their memory.
+#[derive(Clone, Debug)]
+pub struct Bind {
+    /// The size variable.
+    pub size: SizeVar,
+    /// Holds its value.
+    pub value: BufferId,
+}
+
 /// An integer: a size, or the only element of a buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
@@ -114,7 +127,7 @@ impl Step {
     /// The blocks of steps inside, in the order in which they run.
     pub fn blocks(&self) -> Vec<&[Step]> {
         match self {
-            Step::Nest(_) | Step::Product(_) | Step::Routine(_) => Vec::new(),
+            Step::Nest(_) | Step::Product(_) | Step::Routine(_) | Step::Bind(_) => Vec::new(),
             Step::Loop(inner) => vec![&inner.head, &inner.body],
             Step::If(inner) => vec![&inner.then],
         }
@@ -123,7 +136,7 @@ impl Step {
     /// The same, to change.
     pub fn blocks_mut(&mut self) -> Vec<&mut Vec<Step>> {
         match self {
-            Step::Nest(_) | Step::Product(_) | Step::Routine(_) => Vec::new(),
+            Step::Nest(_) | Step::Product(_) | Step::Routine(_) | Step::Bind(_) => Vec::new(),
             Step::Loop(inner) => vec![&mut inner.head, &mut inner.body],
             Step::If(inner) => vec![&mut inner.then],
         }
@@ -153,6 +166,7 @@ impl Step {
                 (limit.into_iter().chain(inner.again).collect(), vec![inner.counter])
             }
             Step::If(inner) => (vec![inner.condition], Vec::new()),
+            Step::Bind(bind) => (vec![bind.value], Vec::new()),
         }
     }
 
@@ -185,8 +199,16 @@ impl Step {
                 inner.again.iter_mut().for_each(&mut *f);
             }
             Step::If(inner) => f(&mut inner.condition),
+            Step::Bind(bind) => f(&mut bind.value),
         }
         self.blocks_mut().into_iter().flatten().for_each(|step| step.rename(f));
+    }
+}
+
+impl Kernel {
+    /// Whether a size is not known before the kernel runs.
+    pub fn is_found(&self, size: &Size) -> bool {
+        !self.found.is_empty() && size.vars().iter().any(|var| self.found.contains(var))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::graph::{Constant, Graph, NodeId, Op, Size, VarId, reachable};
 use crate::ops::reduction::SUM;
 use crate::ops::{Reduction, Routine};
 use crate::runtime::array::DType;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Lowers a graph.
 pub fn lower(graph: &Graph) -> Result<Kernel> {
@@ -31,9 +31,12 @@ pub fn lower(graph: &Graph) -> Result<Kernel> {
         counters: FxHashMap::default(),
         states: FxHashMap::default(),
         done: vec![false; graph.len()],
+        bound: FxHashSet::default(),
     };
     lowering.kernel.name.clone_from(&graph.name);
     lowering.kernel.sizes = size_variables(graph);
+    let found = lowering.kernel.sizes.iter().filter(|name| graph.dynamic_value(name).is_some());
+    lowering.kernel.found = found.cloned().collect();
     lowering.run()?;
     lowering.kernel.steps = lowering.steps;
     super::reuse::reuse(&mut lowering.kernel);
@@ -78,6 +81,8 @@ pub(super) struct Lowering<'g> {
     /// Where each loop carries its states.
     pub(super) states: FxHashMap<VarId, BufferId>,
     pub(super) done: Vec<bool>,
+    /// Scalars whose sizes have been bound.
+    pub(super) bound: FxHashSet<NodeId>,
 }
 
 /// The body of one nest while it grows.

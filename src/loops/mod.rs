@@ -13,8 +13,8 @@ mod structured;
 mod verify;
 
 pub use ir::{
-    Affine, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar, Sink,
-    Step, Value,
+    Affine, Bind, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar,
+    Sink, Step, Value,
 };
 pub use lower::lower;
 pub use verify::verify;

@@ -59,6 +59,7 @@ fn write_steps(f: &mut Formatter<'_>, steps: &[Step], depth: usize) -> fmt::Resu
                 }
                 write_steps(f, &inner.body, depth + 1)?;
             }
+            Step::Bind(bind) => writeln!(f, "{indent}size {} = b{}", bind.size, bind.value)?,
             Step::If(inner) => {
                 writeln!(f, "{indent}if b{}", inner.condition)?;
                 write_steps(f, &inner.then, depth + 1)?;

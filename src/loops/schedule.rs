@@ -85,6 +85,9 @@ impl Schedule<'_> {
             self.store(output);
         }
         for &id in order {
+            if self.graph.dynamic_name(id).is_some() {
+                self.store(id);
+            }
             let node = self.graph.node(id);
             match &node.op {
                 Op::Input(_)

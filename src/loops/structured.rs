@@ -4,7 +4,7 @@
 //! Always holds: a loop's states live in buffers of their own; an array is changed in place if nobody reads the old one
 //! afterwards, else in a copy.
 
-use super::ir::{Affine, BufferId, If, Inst, Loop, Nest, Role, Scalar, Sink, Step};
+use super::ir::{Affine, Bind, BufferId, If, Inst, Loop, Nest, Role, Scalar, Sink, Step};
 use super::lower::{Body, Lowering, flatten, row_major};
 use super::regions::RegionId;
 use crate::diagnostic::{Diagnostic, Result, codes};
@@ -29,6 +29,7 @@ impl Lowering<'_> {
         }
         needed.sort_unstable();
         for id in needed {
+            self.bind_sizes(id, region)?;
             if self.stored[id.0 as usize] && !self.done[id.0 as usize] {
                 self.done[id.0 as usize] = true;
                 self.emit(id)?;
@@ -39,7 +40,25 @@ impl Lowering<'_> {
 
     /// What has to be emitted before a node.
     fn before(&self, id: NodeId) -> Vec<NodeId> {
-        self.graph.node(id).inputs.clone()
+        [self.graph.node(id).inputs.as_slice(), &self.graph.size_values(id)].concat()
+    }
+
+    /// Finds out the sizes that a node needs and that belong to the present block.
+    fn bind_sizes(&mut self, id: NodeId, region: RegionId) -> Result<()> {
+        for value in self.graph.size_values(id) {
+            if self.regions.of(value) == region {
+                self.bind_size(value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn bind_size(&mut self, value: NodeId) -> Result<()> {
+        if let (Some(size), true) = (self.graph.dynamic_name(value), self.bound.insert(value)) {
+            let value = self.held(value)?;
+            self.steps.push(Step::Bind(Bind { size: size.clone(), value }));
+        }
+        Ok(())
     }
 
     /// The buffer that holds a stored node.
@@ -70,7 +89,7 @@ impl Lowering<'_> {
         for id in reachable(self.graph, &inputs) {
             let within = self.regions.contains(inside, self.regions.of(id));
             if within {
-                let inputs = &self.graph.node(id).inputs;
+                let inputs = self.before(id);
                 outside.extend(inputs.iter().filter(|x| !self.regions.contains(inside, self.regions.of(**x))));
             }
         }
@@ -81,6 +100,7 @@ impl Lowering<'_> {
         for id in outside {
             if self.regions.of(id) == here {
                 self.require(id)?;
+                self.bind_size(id)?;
             }
         }
         Ok(())

@@ -7,11 +7,13 @@
 
 use super::array::{Array, ArrayView, DType};
 use super::fault::Fault;
+use super::sizes::Binder;
 use super::threads::Threads;
 use crate::codegen::Compiled;
-use crate::graph::SizeEnv;
+use crate::graph::{Size, SizeEnv};
 use crate::loops::{Kernel, Role, Step};
 use ndarray::{ArrayD, Dimension, IxDyn};
+use std::cell::RefCell;
 use std::sync::Mutex;
 
 /// Buffers begin at multiples of this many bytes.
@@ -51,7 +53,9 @@ pub fn plan(kernel: &Kernel, sizes: &SizeEnv) -> Result<Plan, Failure> {
     let mut elements = Vec::new();
     let (mut results, mut needed) = (0u64, 0u64);
     for buffer in &kernel.buffers {
-        let count = buffer.elements.eval(sizes).ok_or(Failure::Unbound)?.max(0) as u64;
+        // What depends on a size that only running tells gets its memory then.
+        let known = if kernel.is_found(&buffer.elements) { Some(0) } else { buffer.elements.eval(sizes) };
+        let count = known.ok_or(Failure::Unbound)?.max(0) as u64;
         let bytes = count.saturating_mul(buffer.dtype.size() as u64);
         match buffer.role {
             Role::Output(_) => results = results.saturating_add(bytes),
@@ -182,22 +186,24 @@ pub struct Resources<'a> {
     pub arenas: &'a Arenas,
 }
 
-/// Runs a kernel. `inputs` have the dtypes and element counts of the kernel's input buffers at these sizes; `shapes`
-/// are those of the results.
+/// Runs a kernel. `inputs` have the dtypes and element counts of the kernel's input buffers at these sizes; `results`
+/// are the shapes of the results.
 pub fn execute(
     kernel: &Kernel,
     code: &Compiled,
     inputs: &[ArrayView<'_>],
-    shapes: &[Vec<usize>],
+    results: &[Vec<Size>],
     sizes: &SizeEnv,
     resources: Resources<'_>,
 ) -> Result<Vec<Array>, Failure> {
     let plan = plan(kernel, sizes)?;
     let contiguous: Vec<Contiguous<'_>> = inputs.iter().map(Contiguous::new).collect();
     let mut outputs: Vec<Output> = Vec::new();
-    for (k, shape) in shapes.iter().enumerate() {
+    for (k, shape) in results.iter().enumerate() {
+        let found = shape.iter().any(|size| kernel.is_found(size));
+        let shape = if found { vec![0] } else { extents(shape, sizes) };
         let dtype = kernel.buffers.iter().find(|b| b.role == Role::Output(k)).map_or(DType::F64, |b| b.dtype);
-        outputs.push(Output::new(dtype, shape));
+        outputs.push(Output::new(dtype, &shape));
     }
     let mut arena = resources.arenas.take(plan.arena);
     let mut pointers = Vec::new();
@@ -214,15 +220,32 @@ pub fn execute(
         }
         pointers.push(pointer);
     }
-    let values: Option<Vec<i64>> = kernel.sizes.iter().map(|var| sizes.get(var).copied()).collect();
+    let given = |var| if kernel.found.contains(var) { Some(0) } else { sizes.get(var).copied() };
+    let values: Option<Vec<i64>> = kernel.sizes.iter().map(given).collect();
     let values = values.ok_or(Failure::Unbound)?;
     // SAFETY: every pointer leads to as many elements of the buffer's dtype as the polynomial says (checked above for
     // inputs and outputs, planned for scratch); inputs are borrowed for the call and not written by generated code.
-    let done = unsafe { code.run(&pointers, &values, resources.threads) };
+    let binder = RefCell::new(Binder::new(kernel, sizes, memory_limit()));
+    let finds = (!kernel.found.is_empty()).then_some(&binder);
+    let done = unsafe { code.run_with(&pointers, &values, resources.threads, finds) };
     resources.arenas.give_back(arena);
+    let mut binder = binder.into_inner();
+    if let Some((needed, limit)) = binder.refused {
+        return Err(Failure::Memory { needed, limit });
+    }
     done.map_err(Failure::Fault)?;
-    // SAFETY: the kernel has come to its end, so every element of every result has been written.
-    Ok(outputs.into_iter().map(|output| unsafe { output.finish() }).collect())
+    let finished = outputs.into_iter().zip(results).enumerate().map(|(k, (output, shape))| {
+        match shape.iter().any(|size| kernel.is_found(size)) {
+            true => binder.result(k, &extents(shape, &binder.sizes)),
+            // SAFETY: the kernel has come to its end, so every element of every result has been written.
+            false => unsafe { output.finish() },
+        }
+    });
+    Ok(finished.collect())
+}
+
+fn extents(shape: &[Size], sizes: &SizeEnv) -> Vec<usize> {
+    shape.iter().map(|size| usize::try_from(size.eval(sizes).unwrap_or(0)).unwrap_or(0)).collect()
 }
 
 /// An input in C order: borrowed if it is already, else copied.
@@ -253,7 +276,7 @@ impl<'a> Contiguous<'a> {
 }
 
 /// A result before it is written: memory that is not worth clearing.
-enum Output {
+pub(super) enum Output {
     Bool(Vec<bool>, IxDyn),
     I64(Vec<i64>, IxDyn),
     F16(Vec<half::f16>, IxDyn),
@@ -263,7 +286,7 @@ enum Output {
 }
 
 impl Output {
-    fn new(dtype: DType, shape: &[usize]) -> Output {
+    pub(super) fn new(dtype: DType, shape: &[usize]) -> Output {
         let (length, shape) = (shape.iter().product(), IxDyn(shape));
         match dtype {
             DType::Bool => Output::Bool(Vec::with_capacity(length), shape),
@@ -276,7 +299,7 @@ impl Output {
     }
 
     /// Where to write, and how many elements there is room for.
-    fn pointer(&mut self) -> (*mut u8, usize) {
+    pub(super) fn pointer(&mut self) -> (*mut u8, usize) {
         match self {
             Output::Bool(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
             Output::I64(memory, _) => (memory.as_mut_ptr().cast(), memory.capacity()),
@@ -289,7 +312,7 @@ impl Output {
 
     /// # Safety
     /// Every element has been written.
-    unsafe fn finish(self) -> Array {
+    pub(super) unsafe fn finish(self) -> Array {
         /// # Safety
         /// As above.
         unsafe fn array<T>(mut memory: Vec<T>, shape: IxDyn) -> ArrayD<T> {
@@ -336,21 +359,21 @@ impl Arenas {
 }
 
 /// Scratch memory, aligned to cache lines.
-struct Arena {
+pub(super) struct Arena {
     memory: Vec<u8>,
     start: usize,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Arena {
-    fn new(bytes: usize) -> Arena {
+    pub(super) fn new(bytes: usize) -> Arena {
         // Zeroed pages come from the system untouched, so what is never used costs nothing.
         let memory = vec![0u8; bytes + ALIGNMENT];
         let address = memory.as_ptr().addr();
         Arena { start: address.next_multiple_of(ALIGNMENT) - address, memory, bytes }
     }
 
-    fn at(&mut self, offset: usize) -> *mut u8 {
+    pub(super) fn at(&mut self, offset: usize) -> *mut u8 {
         // `start + offset` lies inside: the plan's offsets are below the arena's size.
         self.memory.get_mut(self.start + offset..).map_or(std::ptr::null_mut(), <[u8]>::as_mut_ptr)
     }

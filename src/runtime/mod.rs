@@ -13,4 +13,5 @@ pub(crate) mod product;
 pub mod random;
 pub(crate) mod routine;
 pub(crate) mod scalar;
+pub(crate) mod sizes;
 pub mod threads;

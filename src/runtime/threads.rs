@@ -5,8 +5,10 @@
 //! the one of the lowest block is reported.
 #![allow(unsafe_code)]
 
+use super::sizes::{Binder, bind_size};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::cell::RefCell;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
@@ -70,9 +72,11 @@ impl Threads {
 }
 
 /// What generated code passes on to the run-time library.
-pub(crate) struct Context<'a> {
+pub(crate) struct Context<'a, 'k> {
     /// The threads of this run.
     pub(crate) threads: &'a Threads,
+    /// What finds room when a size is found out.
+    pub(crate) binder: Option<&'a RefCell<Binder<'k>>>,
 }
 
 /// A loop nest: frame, first iteration, end, record of a fault. Returns the status.
@@ -80,7 +84,11 @@ type Loop = unsafe extern "C" fn(*const i64, i64, i64, *mut i64) -> i64;
 
 /// The function behind the name.
 pub(crate) fn symbol(name: &str) -> Option<*const u8> {
-    (name == "parallel_for").then_some(parallel_for as *const u8)
+    match name {
+        "parallel_for" => Some(parallel_for as *const u8),
+        "bind_size" => Some(bind_size as *const u8),
+        _ => None,
+    }
 }
 
 /// Addresses that other threads may use; see the safety contract of [`parallel_for`].
@@ -167,7 +175,7 @@ mod tests {
     fn the_lowest_fault_is_reported() {
         for count in [1, 2, 3] {
             let threads = Threads::new(count);
-            let context = Context { threads: &threads };
+            let context = Context { threads: &threads, binder: None };
             let mut record = [0i64; 2];
             for _ in 0..50 {
                 // SAFETY: all pointers are to locals; the body ignores the frame.

@@ -55,11 +55,8 @@ impl Runnable {
     pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
         match self {
             Runnable::Native { kernel, code, arenas, results } => {
-                let extent =
-                    |size: &crate::graph::Size| usize::try_from(size.eval(sizes).unwrap_or(0).max(0)).unwrap_or(0);
-                let shapes: Vec<Vec<usize>> = results.iter().map(|shape| shape.iter().map(extent).collect()).collect();
                 let resources = Resources { threads, arenas };
-                execute(kernel, code, inputs, &shapes, sizes, resources)
+                execute(kernel, code, inputs, results, sizes, resources)
                     .map_err(|failure| explain(failure, &kernel.faults))
             }
             Runnable::Interpreted(graph) => {

@@ -596,6 +596,7 @@ impl Runner<'_, '_> {
         for id in source.ids().rev() {
             if needed.contains(&id) && !known(id) {
                 needed.extend(&source.node(id).inputs);
+                needed.extend(source.size_values(id));
             }
         }
         let mut graph = Graph::new("main");

@@ -37,6 +37,10 @@ impl Machine<'_> {
                 Step::Routine(call) => self.routine(call),
                 Step::If(inner) if self.memory[inner.condition][0].truth() => self.steps(&inner.then)?,
                 Step::If(_) => {}
+                Step::Bind(bind) => {
+                    let value = self.memory[bind.value][0].int();
+                    self.env.insert(bind.size.clone(), value);
+                }
                 Step::Loop(inner) => {
                     let limit = match &inner.limit {
                         Scalar::Size(size) => size.eval(&self.env).unwrap(),

@@ -1,0 +1,102 @@
+//! Sizes that are found out while a kernel runs, and the memory of what depends on them.
+//!
+//! In: values of size variables, one after the other. Out: memory for the buffers whose sizes are then known.
+//! Always holds: memory is kept until the call ends, so a loop that finds smaller sizes again allocates nothing.
+#![allow(unsafe_code)]
+
+use super::array::{Array, DType};
+use super::execute::{Arena, Output};
+use super::threads::{Context, INTERNAL};
+use crate::graph::SizeEnv;
+use crate::loops::{Kernel, Role};
+
+/// The memory of a call that is not planned before it.
+pub(crate) struct Binder<'k> {
+    kernel: &'k Kernel,
+    /// Sizes found so far, with those that were known.
+    pub(crate) sizes: SizeEnv,
+    memory: Vec<Option<Arena>>,
+    used: u64,
+    limit: u64,
+    /// Bytes that were needed, and may be used, when there was no room.
+    pub(crate) refused: Option<(u64, u64)>,
+}
+
+impl<'k> Binder<'k> {
+    pub(crate) fn new(kernel: &'k Kernel, sizes: &SizeEnv, limit: u64) -> Binder<'k> {
+        let memory = kernel.buffers.iter().map(|_| None).collect();
+        Binder { kernel, sizes: sizes.clone(), memory, used: 0, limit, refused: None }
+    }
+
+    /// Notes the value of the size in a slot; gives the addresses that change, by slot. `None` if there is no room.
+    fn bind(&mut self, slot: usize, value: i64) -> Option<Vec<(usize, i64)>> {
+        let name = self.kernel.sizes.get(slot)?.clone();
+        self.sizes.insert(name.clone(), value.max(0));
+        let mut changed = vec![(slot, value.max(0))];
+        for (id, buffer) in self.kernel.buffers.iter().enumerate() {
+            if !buffer.elements.vars().contains(&name) {
+                continue;
+            }
+            let Some(elements) = buffer.elements.eval(&self.sizes) else { continue };
+            let bytes = (elements.max(0) as u64).saturating_mul(buffer.dtype.size() as u64);
+            let has = self.memory.get(id)?.as_ref().map_or(0, |arena| arena.bytes as u64);
+            if self.memory.get(id)?.is_none() || has < bytes {
+                // Room to grow, so that a size that rises by one each time is not moved each time.
+                let wanted = if has == 0 { bytes } else { bytes.saturating_add(bytes / 2) };
+                let total = self.used.saturating_add(wanted);
+                if total > self.limit {
+                    self.refused = Some((total, self.limit));
+                    return None;
+                }
+                self.used = total - has.min(total);
+                *self.memory.get_mut(id)? = Some(Arena::new(usize::try_from(wanted).ok()?));
+            }
+            let address = self.memory.get_mut(id)?.as_mut()?.at(0);
+            changed.push((self.kernel.sizes.len() + id, address.expose_provenance() as i64));
+        }
+        Some(changed)
+    }
+
+    /// The result of that position, which has been written.
+    pub(crate) fn result(&mut self, position: usize, shape: &[usize]) -> Array {
+        let at = self.kernel.buffers.iter().position(|buffer| buffer.role == Role::Output(position));
+        let buffer = at.and_then(|at| self.kernel.buffers.get(at));
+        let dtype = buffer.map_or(DType::F64, |buffer| buffer.dtype);
+        let count: usize = shape.iter().product();
+        let mut output = Output::new(dtype, shape);
+        let (to, room) = output.pointer();
+        let from = at.and_then(|at| self.memory.get_mut(at)).and_then(Option::as_mut);
+        if let (Some(from), true) = (from.map(|arena| arena.at(0)), room >= count) {
+            // SAFETY: the memory was made for as many elements of this dtype, and the kernel has written them all; the
+            // output has room for them.
+            unsafe { std::ptr::copy_nonoverlapping(from, to, count * dtype.size()) };
+        } else if count > 0 {
+            // SAFETY: there is room for the elements; zero bytes are valid elements of every dtype.
+            unsafe { std::ptr::write_bytes(to, 0, room.min(count) * dtype.size()) };
+        }
+        // SAFETY: every element has been written above.
+        unsafe { output.finish() }
+    }
+}
+
+/// Generated code has found out a size: notes it in the frame, with the addresses of what depends on it.
+///
+/// # Safety
+/// The context is that of the run, the frame its frame.
+pub(crate) unsafe extern "C" fn bind_size(
+    context: *const Context<'_, '_>,
+    frame: *mut i64,
+    slot: i64,
+    value: i64,
+) -> i64 {
+    // SAFETY: the caller's promise.
+    let context = unsafe { &*context };
+    let bound =
+        context.binder.and_then(|binder| binder.try_borrow_mut().ok()?.bind(usize::try_from(slot).ok()?, value));
+    let Some(changed) = bound else { return INTERNAL };
+    for (slot, value) in changed {
+        // SAFETY: the slot is one of the frame's: its sizes, then its buffers.
+        unsafe { frame.add(slot).write(value) };
+    }
+    0
+}
