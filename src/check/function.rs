@@ -125,9 +125,9 @@ impl Functions {
         self.definitions.get(name).is_some_and(|f| f.params.iter().any(|param| list_in(&param.ty).is_some()))
     }
 
-    /// The parameters; lists among them without items.
-    fn parameters(&self, name: &str) -> Result<Vec<Parameter>> {
-        self.definitions.get(name).map_or(Ok(Vec::new()), |function| parameters(function, &[]))
+    /// The parameters for arguments that are laid out so; lists without a layout have no items.
+    fn parameters(&self, name: &str, layouts: &[Layout]) -> Result<Vec<Parameter>> {
+        self.definitions.get(name).map_or(Ok(Vec::new()), |function| parameters(function, layouts))
     }
 
     /// The function checked for arguments that are laid out so.
@@ -342,12 +342,19 @@ impl Checker<'_> {
     /// A call of a defined function: its graph is copied in, with sizes and parameters replaced.
     pub(super) fn inline(&mut self, name: &str, args: &[Argument], span: Span) -> Result<Value> {
         let parameters = match self.functions.takes_lists(name) {
-            true => self.functions.parameters(name)?,
+            true => self.functions.parameters(name, &[])?,
             false => self.functions.get(name, span)?.parameters.clone(),
         };
         let ordered = order_arguments(name, &parameters, args, span)?;
         let values = ordered.iter().map(|arg| self.expression(arg)).collect::<Result<Vec<_>>>()?;
         let layouts: Vec<Layout> = values.iter().map(Value::layout).collect();
+        if self.functions.takes_lists(name) {
+            // Before the body is looked at with lists that the call does not have.
+            let parameters = self.functions.parameters(name, &layouts)?;
+            for ((parameter, value), arg) in parameters.iter().zip(&values).zip(&ordered) {
+                self.pair_argument(name, &parameter.name, &parameter.ty, value, arg.span, &mut Vec::new())?;
+            }
+        }
         let callee = self.functions.get_for(name, &layouts, span)?;
         let mut sizes: BTreeMap<SizeVar, (Size, Span)> = BTreeMap::new();
         let mut actuals: Vec<(Operand, Type)> = Vec::new();

@@ -23,6 +23,9 @@ pub(super) struct Generated {
     pub members: Option<NodeId>,
 }
 
+/// Patterns, and the arrays whose rows they are bound to with their places.
+type RowSources = (Vec<Pattern>, Vec<(NodeId, Span)>);
+
 impl Checker<'_> {
     /// `[e for …]`.
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
@@ -290,21 +293,12 @@ impl Checker<'_> {
     }
 
     /// Patterns and the arrays whose rows they are bound to.
-    pub(super) fn row_sources(
-        &mut self,
-        pattern: &Pattern,
-        expr: &Expr,
-    ) -> Result<(Vec<Pattern>, Vec<(NodeId, Span)>)> {
+    pub(super) fn row_sources(&mut self, pattern: &Pattern, expr: &Expr) -> Result<RowSources> {
         let sources = self.zipped(expr)?;
         self.rows_paired(pattern, expr, &sources)
     }
 
-    fn rows_paired(
-        &self,
-        pattern: &Pattern,
-        expr: &Expr,
-        sources: &[(Value, Span)],
-    ) -> Result<(Vec<Pattern>, Vec<(NodeId, Span)>)> {
+    fn rows_paired(&self, pattern: &Pattern, expr: &Expr, sources: &[(Value, Span)]) -> Result<RowSources> {
         let arrays: Vec<(NodeId, Span)> = sources
             .iter()
             .map(|(source, span)| self.as_operand(source, *span).map(|operand| (operand.id, operand.span)))
