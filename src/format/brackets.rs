@@ -1,7 +1,7 @@
 //! Whatever stands in brackets: arguments, indexes, tuples, arrays, comprehensions.
 //!
 //! In: lists of the tree and the places of their brackets. Out: groups, broken one item to a line.
-//! Always holds: a comma stands behind the last item exactly if the list is broken and the grammar allows one.
+//! Always holds: a comma stands behind the last of several items exactly if the list is broken and the grammar allows one.
 
 use super::layout::{Doc, broken, group, indent, line, many, soft, text};
 use super::text::Printer;
@@ -13,7 +13,7 @@ pub(super) struct Brackets {
     open: &'static str,
     close: &'static str,
     place: u32,
-    /// A comma may stand behind the last item.
+    /// A comma may stand behind the last of several items.
     comma: bool,
     fill: Fill,
 }
@@ -47,7 +47,7 @@ impl Printer<'_> {
         &mut self,
         brackets: &Brackets,
         items: &[T],
-        place: impl Fn(&T) -> u32,
+        place: impl Fn(&Self, &T) -> u32,
         mut show: impl FnMut(&mut Self, &T) -> Doc,
     ) -> Doc {
         let closer = self.source.closer_of(brackets.place);
@@ -59,14 +59,14 @@ impl Printer<'_> {
             if index > 0 {
                 parts.push(text(","));
             }
-            let gap = self.gap(place(item), if index == 0 { soft() } else { line() });
+            let gap = self.gap(place(self, item), if index == 0 { soft() } else { line() });
             let shown = show(self, item);
             match brackets.fill {
                 Fill::Lines if index > 0 => parts.push(group(many([gap, shown]))),
                 _ => parts.extend([gap, shown]),
             }
         }
-        if brackets.comma && !items.is_empty() {
+        if brackets.comma && items.len() > 1 {
             parts.push(Doc::IfBroken(","));
         }
         let last = self.closing_gap(closer, soft());
@@ -82,8 +82,15 @@ impl Printer<'_> {
         }
         let generated = matches!(arguments, [Argument { value: Expr { kind: ExprKind::Generated(..), .. }, .. }]);
         let brackets = Brackets { comma: !generated, ..Brackets::round(opener) };
-        let place = |argument: &Argument| argument.name.as_ref().map_or(argument.value.span.start, |n| n.span.start);
-        many([callee, self.list(&brackets, arguments, place, Self::argument)])
+        let place = |printer: &Self, argument: &Argument| match &argument.name {
+            Some(name) => name.span.start,
+            None => printer.source.start(&argument.value),
+        };
+        let show = |printer: &mut Self, argument: &Argument| match arguments {
+            [Argument { name: None, value }] => printer.value(value),
+            _ => printer.argument(argument),
+        };
+        many([callee, self.list(&brackets, arguments, place, show)])
     }
 
     /// The only argument, if it brings brackets of its own that may share lines with those of the call.
@@ -107,22 +114,22 @@ impl Printer<'_> {
     pub(super) fn index(&mut self, array: &Expr, items: &[IndexItem]) -> Doc {
         let array_doc = self.callee(array);
         let brackets = Brackets::square(self.source.next_token(array.span.end));
-        let place = |item: &IndexItem| match item {
-            IndexItem::At(e) => e.span.start,
+        let place = |printer: &Self, item: &IndexItem| match item {
+            IndexItem::At(e) => printer.source.start(e),
             IndexItem::Slice { span, .. } => span.start,
         };
         many([array_doc, self.list(&brackets, items, place, Self::index_item)])
     }
 
     pub(super) fn tuple(&mut self, e: &Expr, elements: &[Expr]) -> Doc {
-        self.list(&Brackets::round(self.source.opener(e)), elements, |e| e.span.start, Self::expression)
+        self.list(&Brackets::round(self.source.opener(e)), elements, Self::element_start, Self::expression)
     }
 
     pub(super) fn array(&mut self, e: &Expr, elements: &[Expr]) -> Doc {
         let opener = self.source.opener(e);
         let fill = self.fill(opener, elements);
         let brackets = Brackets { fill, ..Brackets::square(opener) };
-        self.list(&brackets, elements, |e| e.span.start, Self::expression)
+        self.list(&brackets, elements, Self::element_start, Self::expression)
     }
 
     /// Numbers fill lines; the rows of a matrix stay on lines of their own if they were.
@@ -135,11 +142,15 @@ impl Printer<'_> {
         }
     }
 
+    fn element_start(&self, e: &Expr) -> u32 {
+        self.source.start(e)
+    }
+
     pub(super) fn comprehension(&mut self, e: &Expr, element: &Expr, over: &[Generator]) -> Doc {
         let opener = self.source.opener(e);
         let brackets = Brackets { comma: false, ..Brackets::square(opener) };
         let show = |printer: &mut Self, element: &&Expr| printer.generated(element, over);
-        self.list(&brackets, &[element], |element| element.span.start, show)
+        self.list(&brackets, &[element], |printer, element| printer.source.start(element), show)
     }
 
     /// `e for i in 0:n`, without brackets.

@@ -3,7 +3,7 @@
 //! In: expressions of the tree. Out: documents, without a place to break but in the brackets of calls.
 //! Always holds: what is written close is arithmetic; comparisons, `and`, `or` and `@` keep their spaces.
 
-use super::layout::{Doc, indent, many, soft, text};
+use super::layout::{Doc, group, indent, many, soft, text};
 use super::precedence::{Parent, Rank};
 use super::text::Printer;
 use crate::syntax::ast::*;
@@ -79,7 +79,7 @@ impl Printer<'_> {
         let first = self.gap(self.source.start(e), soft());
         let inner = self.compact(e, close);
         let last = self.closing_gap(e.span.end.saturating_sub(1), soft());
-        many([text("("), indent(many([first, inner])), last, text(")")])
+        group(many([text("("), indent(many([first, inner])), last, text(")")]))
     }
 }
 

@@ -148,7 +148,8 @@ impl Printer<'_> {
         }
     }
 
-    fn value(&mut self, e: &Expr) -> Doc {
+    /// An expression that is indented already, if it is on a line of its own.
+    pub fn value(&mut self, e: &Expr) -> Doc {
         if is_chain(e) { self.chain(e, |rest| rest) } else { self.expression(e) }
     }
 

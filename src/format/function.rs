@@ -14,7 +14,7 @@ impl Printer<'_> {
     pub fn function(&mut self, f: &Function) -> Doc {
         let opener = self.source.next_token(f.name.span.end);
         let show = |printer: &mut Self, param: &Param| text(format!("{}: {}", param.name.text, printer.ty(&param.ty)));
-        let params = self.list(&Brackets::round(opener), &f.params, |param| param.name.span.start, show);
+        let params = self.list(&Brackets::round(opener), &f.params, |_, param| param.name.span.start, show);
         let mut head = vec![text(format!("fn {}", f.name.text)), params];
         if let Some(result) = &f.result {
             head.push(text(format!(" -> {}", self.ty(result))));
@@ -39,27 +39,28 @@ impl Printer<'_> {
     }
 
     fn equation(&mut self, head: Doc, contract: &[Clause], e: &Expr) -> Doc {
-        let head = match contract {
-            [] => many([head, text(" =")]),
-            _ => {
-                let contract = self.contract(contract);
-                group(many([head, indent(many([line(), contract, line(), text("=")]))]))
-            }
-        };
-        self.bound(head, e)
+        if contract.is_empty() {
+            return self.bound(many([head, text(" =")]), e);
+        }
+        let contract = self.contract(contract);
+        let gap = self.gap(self.source.start(e), line());
+        let value = self.value(e);
+        group(many([head, indent(many([line(), contract, text(" ="), gap, value]))]))
     }
 
     fn contract(&mut self, clauses: &[Clause]) -> Doc {
         let mut parts = vec![text("where ")];
         for (index, clause) in clauses.iter().enumerate() {
-            parts.push(text(if index == 0 { "" } else { ", " }));
+            if index > 0 {
+                parts.extend([text(","), self.gap(clause.span.start, line())]);
+            }
             parts.extend(match &clause.kind {
                 ClauseKind::Time(e) => [text("time O("), self.compact(e, Close::Products), text(")")],
                 ClauseKind::Memory(e) => [text("memory O("), self.compact(e, Close::Products), text(")")],
                 ClauseKind::Independent(name) => [text("independent("), text(&name.text), text(")")],
             });
         }
-        many(parts)
+        group(indent(many(parts)))
     }
 
     /// `import "path"`.

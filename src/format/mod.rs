@@ -14,7 +14,7 @@
 //!   `f64[n - k + 1]`, `O(n*d + k)`.
 //! - Parentheses that the tree does not need go, but for those that spare the reader a rule beyond school's: around `and`
 //!   within `or`, a negation within a product, a power within a power or a negation, other operators of the rank of `*`.
-//! - What does not fit on a line is broken one item to a line, with a comma behind the last; arrays of numbers fill lines,
+//! - What does not fit on a line is broken one item to a line, with a comma behind the last of several; arrays of numbers fill lines,
 //!   a matrix written a row to a line stays so. Chains of operators are broken behind operators.
 //! - `fn f(…) = e` and `fn f(…) { … }` stay what they are, and so do literals and comments. A `;` stays behind an expression
 //!   at the top level, where it silences; elsewhere it only separates, and the end of the line does that.

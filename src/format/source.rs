@@ -63,6 +63,17 @@ impl<'s> Source<'s> {
             .map_or_else(|| self.span(usize::MAX), |(_, span)| span)
     }
 
+    /// A place without the parentheses around all of it.
+    fn peeled(&self, span: Span) -> Span {
+        let mut span = span;
+        while self.between(span.start, span.start + 1) == "(" && self.closer_of(span.start) + 1 == span.end {
+            let inner = self.at(span.start) + 1;
+            let closer = self.at(span.end - 1);
+            span = Span { start: self.span(inner).start, end: self.span(closer - 1).end, ..span };
+        }
+        span
+    }
+
     /// A literal or name as it was written, without parentheses around it.
     pub fn leaf(&self, span: Span) -> &'s str {
         let token = self.inside_parentheses(span.start);
@@ -112,7 +123,7 @@ impl<'s> Source<'s> {
                 | ExprKind::Call(first, _)
                 | ExprKind::Index(first, _)
                 | ExprKind::Field(first, _) => first,
-                ExprKind::Lambda(..) => return e.span.start,
+                ExprKind::Lambda(..) => return self.peeled(e.span).start,
                 _ => return self.opener(e),
             }
         }
@@ -125,7 +136,7 @@ impl<'s> Source<'s> {
             | ExprKind::Call(first, _)
             | ExprKind::Index(first, _)
             | ExprKind::Field(first, _) => first.span.start,
-            ExprKind::Lambda(..) => return self.closer_of(e.span.start) + 1 == e.span.end,
+            ExprKind::Lambda(..) => self.peeled(e.span).start,
             _ => self.opener(e),
         };
         e.span.start < first

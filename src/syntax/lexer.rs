@@ -173,7 +173,10 @@ impl<'r> Arrangement<'r> {
     }
 
     fn separate(&mut self, lexeme: Lexeme) {
-        self.region = Region::Code;
+        // A block within the head of a function (in a bound, say) does not end the head.
+        if self.head_depth().is_none_or(|depth| self.open.len() <= depth) {
+            self.region = Region::Code;
+        }
         self.out.tokens.push(lexeme);
     }
 

@@ -127,6 +127,10 @@ fn functions_and_types() {
             "fn g(x: f64[n, d])\n  -> f64[d]\n  where time O(n*d), memory O(n + d),\n  independent(n)\n{\n  let y = x\n  return y\n}",
             "(fn g ((x f64[n d])) -> f64[d] (time (* n d)) (memory (+ n d)) (independent n) {\n  (let y x)\n  (return y)})",
         ),
+        (
+            "fn f(x: f64)\n  where time O(if a {\n    1\n  } else { 2 })\n  = x",
+            "(fn f ((x f64)) (time (if a {1} {2})) {x})",
+        ),
         ("fn f(x: f64) where time O(1) = x", "(fn f ((x f64)) (time 1) {x})"),
         (
             "fn cost(x: f64[n, d], y: i64[n], W: f64[d, k], b: f64[k]) -> f64[n] {\n    let z = x @ W + b\n    logsumexp(z, axis=1) - [z[i, y[i]] for i in 0:n]\n}",

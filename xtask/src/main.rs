@@ -17,7 +17,8 @@ const HELP: &str = "\
 The project's own commands.
 
 cargo xtask test             everything that has to hold before a change goes in: formatter, lints with warnings
-                             denied, unit, file, law, doc and example tests, documentation
+                             denied, documentation, programs in canonical form, unit, file, law, doc and
+                             example tests
 cargo xtask bench            benchmarks beside peers, in one run; writes target/bench.json and the tables of
                              docs/performance.md
 cargo xtask bench --turns N  the same with N turns for everyone instead of three

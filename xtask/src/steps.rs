@@ -15,8 +15,8 @@ struct Step {
     environment: &'static [(&'static str, &'static str)],
 }
 
-/// Cheapest first. Lints and documentation need metadata of the dependencies only, and share it; the tests compile them
-/// to code, once.
+/// Cheapest first. Lints and documentation need metadata of the dependencies only, and share it; the last two compile
+/// them to code, once.
 const STEPS: &[Step] = &[
     Step { heading: "formatting", arguments: &["fmt", "--all", "--check"], environment: &[] },
     Step {
@@ -28,6 +28,11 @@ const STEPS: &[Step] = &[
         heading: "documentation, warnings denied",
         arguments: &["doc", "--workspace", "--no-deps"],
         environment: &[("RUSTDOCFLAGS", "-D warnings")],
+    },
+    Step {
+        heading: "programs in canonical form",
+        arguments: &["run", "--quiet", "--", "fmt", "--check", "examples", "benches"],
+        environment: &[],
     },
     Step { heading: "unit, file, law, example and doc tests", arguments: &["test", "--workspace"], environment: &[] },
 ];
