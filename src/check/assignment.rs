@@ -89,6 +89,9 @@ impl Checker<'_> {
                 if fits && *literal && (is.dtype.is_float() || is.dtype == was.dtype) {
                     return Ok(Value::Array { id: operand.id, literal: *still || is.dtype == was.dtype });
                 }
+                if !fits && self.host.is_some() && !self.flow.function {
+                    self.varies.set(true);
+                }
                 match self.assignable(operand, was.dtype).filter(|_| fits) {
                     Some(id) => Ok(Value::array(id)),
                     None => Err(Diagnostic::error(codes::TYPE, span, format!("`{name}` is {was}, this is {is}"))

@@ -76,10 +76,17 @@ impl Checker<'_> {
     pub(super) fn for_loop(&mut self, pattern: &Pattern, iterable: &Iterable, body: &Block, span: Span) -> Result<()> {
         let course = match iterable {
             Iterable::Range { start, stop, step } => self.range_course(pattern, start, stop, step.as_ref())?,
-            Iterable::Over(expr) => match self.row_course(pattern, expr)? {
-                Some(course) => course,
-                None => return Ok(()),
-            },
+            Iterable::Over(expr) => {
+                let sources = self.zipped(expr)?;
+                if sources.iter().any(|(source, _)| matches!(source, Value::List(_))) {
+                    let items = self.items_together(&sources, expr.span)?;
+                    return self.unrolled(pattern, items, body);
+                }
+                match self.row_course(pattern, expr)? {
+                    Some(course) => course,
+                    None => return Ok(()),
+                }
+            }
         };
         self.run_loop(&course, &assigned(body), exits(body), span, &mut |c| c.block(body).map(|_| ()))
     }
@@ -94,6 +101,67 @@ impl Checker<'_> {
             name: "iteration".into(),
         };
         self.run_loop(&course, &assigned(body), exits(body), span, &mut |c| c.block(body).map(|_| ()))
+    }
+
+    /// A loop over the items of a list, whose types may differ: the body once for each.
+    fn unrolled(&mut self, pattern: &Pattern, items: Vec<Value>, body: &Block) -> Result<()> {
+        let (left, broke) = (self.flow.left.take(), self.flow.broke.take());
+        let before = self.flow.returned.as_ref().map(|(condition, _)| *condition);
+        // What holds around it is not implied by anything here, so it stays among the conditions.
+        let guards = self.flow.frames.last().map_or(0, |frame| frame.guards);
+        self.flow.frames.push(Frame { vars: Vec::new(), guards, entered: None });
+        let done = items.into_iter().try_for_each(|item| {
+            let returned = self.flow.returned.as_ref().map(|(condition, _)| *condition);
+            let gone = self.either(self.flow.broke, returned.filter(|_| returned != before));
+            self.flow.left = None;
+            let round = |c: &mut Self| {
+                c.scope.enter();
+                let bound = c.bind_pattern(pattern, item, false);
+                let done = bound.and_then(|()| c.block(body).map(|_| ()));
+                c.scope.leave();
+                done
+            };
+            match gone {
+                None => round(self),
+                Some(gone) => {
+                    let stays = self.graph.map(&NOT, &[gone]);
+                    self.under(stays, round)
+                }
+            }
+        });
+        self.flow.frames.pop();
+        let returned = self.flow.returned.as_ref().map(|(condition, _)| *condition);
+        (self.flow.left, self.flow.broke) = (left, broke);
+        if returned != before {
+            self.flow.left = self.either(self.flow.left, returned);
+        }
+        done
+    }
+
+    /// What a `for` at the top level runs over when it is run iteration by iteration: first, end and stride of a range.
+    pub fn stepped_range(&mut self, start: &Expr, stop: &Expr, step: Option<&Expr>) -> Result<[NodeId; 3]> {
+        let first = self.whole(start, "the bound of a range")?;
+        let last = self.whole(stop, "the bound of a range")?;
+        let one = self.graph.int(1);
+        let step = match step {
+            None => one,
+            Some(step) => {
+                let id = self.whole(step, "the step of a range")?;
+                self.checked_step(id, step.span)?
+            }
+        };
+        Ok([first, last, step])
+    }
+
+    /// The same for rows and items.
+    pub fn stepped_items(&mut self, expr: &Expr) -> Result<Vec<Value>> {
+        let sources = self.zipped(expr)?;
+        self.items_together(&sources, expr.span)
+    }
+
+    /// The condition of an `if` or a `while` at the top level.
+    pub fn stepped_condition(&mut self, condition: &Expr, of: &str) -> Result<NodeId> {
+        self.truth(condition, of).map(|operand| operand.id)
     }
 
     fn range_course(&mut self, pattern: &Pattern, start: &Expr, stop: &Expr, step: Option<&Expr>) -> Result<Course> {
@@ -416,6 +484,7 @@ impl Checker<'_> {
     }
 
     fn changes_shape(&self, name: &str, start: &Value, next: &Value, span: Span) -> Box<Diagnostic> {
+        self.varies.set(true);
         let (was, is) = (start.describe(&self.graph), next.describe(&self.graph));
         Diagnostic::error(
             codes::SIZES,

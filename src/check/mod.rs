@@ -60,6 +60,8 @@ pub struct Checker<'a> {
     pub live: bool,
     /// The scalar whose value is needed before a statement can be checked.
     pub wanted: Option<NodeId>,
+    /// Whether a variable was found to change its sizes in a loop: run iteration by iteration it may.
+    pub varies: std::cell::Cell<bool>,
     /// Where control stands: conditions, loops around, and what has been left.
     flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
@@ -78,6 +80,7 @@ impl<'a> Checker<'a> {
             host,
             live: false,
             wanted: None,
+            varies: std::cell::Cell::new(false),
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
         }

@@ -55,6 +55,17 @@ impl Scope {
         self.bindings.iter_mut().rev().find(|binding| binding.name == name)
     }
 
+    /// Whether a block is open.
+    pub fn is_inner(&self) -> bool {
+        !self.blocks.is_empty()
+    }
+
+    /// Forgets what was bound later, and the blocks that were opened since.
+    pub fn shorten(&mut self, length: usize) {
+        self.bindings.truncate(length);
+        self.blocks.retain(|start| *start <= length);
+    }
+
     /// How many bindings there are.
     pub fn len(&self) -> usize {
         self.bindings.len()

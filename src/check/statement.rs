@@ -69,7 +69,8 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn bind_pattern(&mut self, pattern: &Pattern, value: Value, assignable: bool) -> Result<()> {
+    /// Binds the names of a pattern to the parts of a value.
+    pub fn bind_pattern(&mut self, pattern: &Pattern, value: Value, assignable: bool) -> Result<()> {
         match (pattern, value) {
             (Pattern::Name(name), value) => {
                 self.bind_name(name, value, assignable);

@@ -11,6 +11,7 @@ mod files;
 mod kernel;
 mod plots;
 mod script;
+mod stepping;
 
 pub use emit::Stage;
 pub use error::Error;

@@ -6,7 +6,7 @@
 
 use super::compile::Runnable;
 use super::kernel::bind_sizes;
-use super::{Error, Module};
+use super::{Error, Module, stepping};
 use crate::check::plots::{PLOTS, Plot};
 use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, codes, nearest};
@@ -23,9 +23,11 @@ use crate::syntax::visit;
 use crate::with_typed_array;
 use ndarray::Axis;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::RefCell;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 /// Where a program's inputs come from.
@@ -83,12 +85,16 @@ impl Pending {
     }
 }
 
-struct Runner<'m, 'o> {
+pub(super) struct Runner<'m, 'o> {
     module: &'m Module,
-    checker: Checker<'m>,
+    pub(super) checker: Checker<'m>,
+    /// How many loops are being run step by step, one in the other.
+    pub(super) steps: usize,
+    /// Code of earlier iterations, by the graph that it was made of.
+    compiled: RefCell<FxHashMap<String, Rc<Runnable>>>,
     interpret: bool,
     terminal: Terminal,
-    values: FxHashMap<NodeId, Array>,
+    pub(super) values: FxHashMap<NodeId, Array>,
     pending: Vec<Pending>,
     checked: usize,
     out: &'o mut dyn Write,
@@ -118,6 +124,8 @@ impl Module {
             interpret,
             terminal,
             values,
+            steps: 0,
+            compiled: RefCell::default(),
             pending: Vec::new(),
             checked: 0,
             out,
@@ -165,7 +173,13 @@ impl Module {
         }
         let mut outputs = Vec::new();
         for statement in &self.statements {
-            match effect(checker, statement)? {
+            checker.varies.set(false);
+            let done = match effect(checker, statement) {
+                // From here on only running tells what sizes there are.
+                Err(_) if checker.varies.get() && stepping::has_blocks(statement) => break,
+                done => done?,
+            };
+            match done {
                 Some(Effect::Print(values)) => outputs.extend(values.iter().flat_map(Value::nodes)),
                 Some(Effect::Save(_, parts, _)) => outputs.extend(parts.iter().map(|(_, id)| *id)),
                 Some(Effect::Plot(plot)) => outputs.extend(plot.nodes()),
@@ -487,22 +501,40 @@ impl Runner<'_, '_> {
     fn run(&mut self) -> Checking<()> {
         let module = self.module;
         for statement in &module.statements {
-            if asks_time(statement) {
-                let live = self.checker.scope.bindings().flat_map(|binding| binding.value.nodes()).collect();
-                self.flush(live)?;
-            } else {
-                let paths = loads(statement);
-                if self.pending.iter().any(|pending| pending.saves(&paths)) {
-                    self.flush(Vec::new())?;
-                }
-            }
-            let effect = self.checked_statement(statement)?;
-            self.values.extend(self.checker.loaded.drain(..));
-            let checks = self.checked..self.checker.graph.checks.len();
-            self.checked = checks.end;
-            self.pending.push(Pending { effect, checks });
+            self.statement(statement)?;
         }
         self.flush(Vec::new())
+    }
+
+    /// Checks a statement, and notes what it does. One that cannot be done as a whole is done step by step.
+    pub(super) fn statement(&mut self, statement: &Statement) -> Checking<()> {
+        if stepping::is_stepwise(statement) {
+            return self.stepwise(statement);
+        }
+        if asks_time(statement) {
+            let live = self.checker.scope.bindings().flat_map(|binding| binding.value.nodes()).collect();
+            self.flush(live)?;
+        } else {
+            let paths = loads(statement);
+            if self.pending.iter().any(|pending| pending.saves(&paths)) {
+                self.flush(Vec::new())?;
+            }
+        }
+        let (scope, checks) = (self.checker.scope.clone(), self.checker.graph.checks.len());
+        let warnings = self.checker.warnings.len();
+        self.checker.varies.set(false);
+        let effect = match self.checked_statement(statement) {
+            // A loop whose variables change their sizes is no loop of the compiled code, but can be run.
+            Err(_) if self.checker.varies.get() && stepping::has_blocks(statement) => {
+                self.checker.start_again(scope, checks, warnings);
+                return self.stepwise(statement);
+            }
+            done => done?,
+        };
+        let checks = self.checked..self.checker.graph.checks.len();
+        self.checked = checks.end;
+        self.pending.push(Pending { effect, checks });
+        Ok(())
     }
 
     /// Checks a statement; whenever a size is needed that only running tells, what it depends on is run first.
@@ -526,12 +558,24 @@ impl Runner<'_, '_> {
         }
     }
 
+    /// Remembers checks that no statement stands for, to be made with what comes next.
+    pub(super) fn note_checks(&mut self) {
+        let checks = self.checked..self.checker.graph.checks.len();
+        self.checked = checks.end;
+        self.pending.push(Pending { effect: None, checks });
+    }
+
+    /// Takes over what the checker has loaded.
+    pub(super) fn take_loaded(&mut self) {
+        self.values.extend(self.checker.loaded.drain(..));
+    }
+
     fn checks_of(&self, pending: &Pending) -> &[NodeId] {
         self.checker.graph.checks.get(pending.checks.clone()).unwrap_or_default()
     }
 
     /// Does everything that is pending, in one kernel; also computes what is in `live`.
-    fn flush(&mut self, live: Vec<NodeId>) -> Checking<()> {
+    pub(super) fn flush(&mut self, live: Vec<NodeId>) -> Checking<()> {
         let pending = std::mem::take(&mut self.pending);
         let mut roots: Vec<NodeId> = pending.iter().flat_map(|p| effect_nodes(p.effect.as_ref())).collect();
         roots.extend(live);
@@ -572,10 +616,32 @@ impl Runner<'_, '_> {
     }
 
     fn evaluate(&self, graph: &Graph, inputs: &[NodeId], context: &mut Context) -> Checking<Vec<Array>> {
-        let runnable =
-            if self.interpret { Runnable::interpreted(graph, context)? } else { Runnable::native(graph, context)? };
+        let runnable = self.runnable(graph, context)?;
         let views: Vec<ArrayView<'_>> = inputs.iter().filter_map(|id| self.values.get(id)).map(Array::view).collect();
         runnable.call(&views, &SizeEnv::new(), &self.module.threads)
+    }
+
+    /// The code of a graph; inside of a loop that is run step by step, what was compiled for an earlier iteration.
+    fn runnable(&self, graph: &Graph, context: &mut Context) -> Checking<Rc<Runnable>> {
+        let make = |context: &mut Context| match self.interpret {
+            true => Runnable::interpreted(graph, context).map(Rc::new),
+            false => Runnable::native(graph, context).map(Rc::new),
+        };
+        if self.steps == 0 {
+            return make(context);
+        }
+        let spans: Vec<Span> = reachable(graph, &graph.roots()).iter().map(|id| graph.node(*id).span).collect();
+        let key = format!("{graph}{spans:?}");
+        if let Some(known) = self.compiled.borrow().get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let made = make(context)?;
+        let mut compiled = self.compiled.borrow_mut();
+        if compiled.len() >= stepping::KEPT {
+            compiled.clear();
+        }
+        compiled.insert(key, Rc::clone(&made));
+        Ok(made)
     }
 
     fn report(&mut self, warnings: &[Box<Diagnostic>]) {

@@ -34,13 +34,13 @@ pub(super) const ALL: &[Builtin] = &[
         name: "print",
         doc: "print(e, …): writes values on a line; only at the top level.",
         example: ("print(\"x is\", 1.5)", "x is 1.5"),
-        apply: |_, call| Err(statement_only(call)),
+        apply: inner_statement,
     },
     Builtin {
         name: "save",
         doc: "save(\"f.npz\", name=value, …), save(\"f.npy\", value), save(\"f.csv\", value): writes a file (also .mat and .safetensors, with names); only at the top level. bf16 is stored as f32, but in a .safetensors.",
         example: ("", ""),
-        apply: |_, call| Err(statement_only(call)),
+        apply: inner_statement,
     },
     Builtin {
         name: "plot",
@@ -58,7 +58,7 @@ pub(super) const ALL: &[Builtin] = &[
   └┬────────────────┬─────────
    0                2",
         ),
-        apply: |_, call| Err(statement_only(call)),
+        apply: inner_statement,
     },
     Builtin {
         name: "hist",
@@ -74,7 +74,7 @@ pub(super) const ALL: &[Builtin] = &[
   └┬────────────┬────────────┬
    1            2            3",
         ),
-        apply: |_, call| Err(statement_only(call)),
+        apply: inner_statement,
     },
     Builtin {
         name: "imshow",
@@ -91,7 +91,7 @@ pub(super) const ALL: &[Builtin] = &[
      0  1
   0    ░░░░░▒▒▒▒▓▓▓▓▓███ 3",
         ),
-        apply: |_, call| Err(statement_only(call)),
+        apply: inner_statement,
     },
 ];
 
@@ -99,6 +99,15 @@ fn impure(call: &Call<'_>) -> Box<Diagnostic> {
     Diagnostic::error(codes::TYPE, call.span, format!("`{}` is not for functions", call.name))
         .at("functions are pure")
         .help("do it at the top level and pass the value in")
+}
+
+/// Inside of a block at the top level: what it does is seen when the block is run, here it is only checked.
+fn inner_statement(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
+    if c.flow.function || c.host.is_none() || !c.scope.is_inner() {
+        return Err(statement_only(call));
+    }
+    call.args.iter().try_for_each(|arg| c.expression(&arg.value).map(|_| ()))?;
+    Ok(Value::Nothing)
 }
 
 fn statement_only(call: &Call<'_>) -> Box<Diagnostic> {
