@@ -287,7 +287,7 @@ impl Checker<'_> {
         fill_open(&mut ty, &mut |shape| {
             let Some(own) = actual.next().map(|id| self.graph.shape(*id)) else { return };
             for (size, own) in shape.iter_mut().zip(own) {
-                if size.as_var().is_some_and(|var| var.to_string().starts_with('?')) {
+                if size.as_var().is_some_and(|var| var.to_string().starts_with("?.")) {
                     *size = own.clone();
                 }
             }
