@@ -40,7 +40,10 @@ fn obeys(name: &str, text: &str) {
     assert_eq!(once, twice, "{name}: another form the second time\n{text}");
     assert!(once.is_empty() || once.ends_with('\n'), "{name}");
     assert!(!once.contains("\n\n\n") && !once.starts_with('\n') && !once.ends_with("\n\n"), "{name}:\n{once}");
-    assert!(once.lines().all(|line| line.trim_end() == line && !line.contains('\t')), "{name}:\n{once}");
+    assert!(
+        once.lines().all(|line| line.trim_end() == line && !line.trim_start_matches(' ').starts_with('\t')),
+        "{name}:\n{once}"
+    );
     let windows = text.replace("\r\n", "\n").replace('\n', "\r\n");
     assert_eq!(format(&windows).expect("the same program"), once, "{name}: line ends matter");
 }
@@ -77,7 +80,7 @@ fn every_program_of_the_repository_obeys_the_laws() {
 
 #[test]
 fn random_programs_obey_the_laws() {
-    for seed in 0..2_000 {
+    for seed in 0..1_000 {
         let text = generate::program(seed);
         let module = parse(FileId(0), &text);
         assert!(module.is_ok(), "seed {seed} makes no program: {:?}\n{text}", module.err());
