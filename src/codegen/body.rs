@@ -98,7 +98,7 @@ impl NestWriter<'_, '_, '_> {
             return lanes::load_mask(&mut self.w, lanes, address, offset);
         }
         if dtype.is_half() {
-            return half::load(&mut self.w, lanes, address, offset);
+            return half::load(self.w, lanes, address, offset);
         }
         let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
         self.w.ins().load(lanes.ty(dtype), flags, address, offset)
@@ -111,7 +111,7 @@ impl NestWriter<'_, '_, '_> {
             return lanes::store_mask(&mut self.w, lanes, value, address, offset);
         }
         if dtype.is_half() {
-            return half::store(&mut self.w, lanes, value, address, offset);
+            return half::store(self.w, lanes, value, address, offset);
         }
         let flags = if lanes == Lanes::One { aligned() } else { unaligned() };
         self.w.ins().store(flags, value, address, offset);

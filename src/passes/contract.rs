@@ -288,7 +288,18 @@ fn has_outer(g: &Graph, id: NodeId, depth: usize) -> bool {
     }
 }
 
-/// What was rounded to 16 bits to make the node, if an outer product is in it.
+/// What was rounded to 16 bits to make the node, if it is an outer product or made of one.
 fn unrounded_outer(g: &Graph, id: NodeId, depth: usize) -> Option<NodeId> {
-    g.unrounded(id).filter(|&exact| has_outer(g, exact, depth.saturating_sub(1)))
+    let exact = g.unrounded(id)?;
+    let node = g.node(exact);
+    let factors = match &node.op {
+        Op::Map(op) if op.name == "multiply" => node.inputs.clone(),
+        _ => vec![exact],
+    };
+    // Gradients of two examples meet as repetitions of either.
+    let repeated = |x: NodeId| match (&g.node(x).op, g.node(x).inputs.as_slice()) {
+        (Op::Broadcast { .. }, [inner]) => *inner,
+        _ => x,
+    };
+    factors.into_iter().any(|x| has_outer(g, repeated(x), depth.saturating_sub(1))).then_some(exact)
 }

@@ -81,7 +81,7 @@ fn routines_agree_for_any_number_of_threads() {
     let rows = |buffer, core: Vec<Size>, shared| Rows { buffer, core, shared };
     let k = Size::var("k");
     let elements = n().times(&k);
-    for dtype in DType::ALL {
+    for dtype in DType::ALL.into_iter().filter(|dtype| !dtype.is_half()) {
         let (work, result) = (Size::from(64).times(&k), rows(1, vec![k.clone()], false));
         let call = |routine, operands, result| {
             Step::Routine(Call { routine, rows: n(), work: work.clone(), operands, result })
