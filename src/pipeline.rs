@@ -30,6 +30,11 @@ pub struct Pass {
 /// Every pass over the array graph, in order.
 pub const PASSES: &[Pass] = &[
     Pass {
+        name: "unrolled",
+        sentence: "makes straight lines of loops that a gradient goes through",
+        run: |graph, _| passes::unroll(graph),
+    },
+    Pass {
         name: "sliced",
         sentence: "pushes the index of an example from a differentiated cost to its inputs",
         run: |graph, context| Ok(passes::slice(graph, &mut context.warnings)),
@@ -57,7 +62,7 @@ pub const PASSES: &[Pass] = &[
 ];
 
 /// The passes that the interpreter's graph goes through: those that have a meaning of their own, no cleverness.
-pub const REFERENCE: &[&str] = &["sliced", "differentiated"];
+pub const REFERENCE: &[&str] = &["unrolled", "sliced", "differentiated"];
 
 /// Runs the passes up to and with `last` (all without); `observe` sees each graph behind its pass.
 pub fn run(

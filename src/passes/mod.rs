@@ -8,9 +8,11 @@ mod contract;
 mod grad;
 mod plan;
 mod slice;
+mod unroll;
 
 pub use batch::batch;
 pub use contract::contract;
 pub use grad::grad;
 pub use plan::plan;
 pub use slice::slice;
+pub use unroll::unroll;

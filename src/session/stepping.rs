@@ -8,7 +8,7 @@
 use super::script::Runner;
 use crate::check::Value;
 use crate::check::plots::PLOTS;
-use crate::diagnostic::Result as Checking;
+use crate::diagnostic::{Diagnostic, Result as Checking, codes};
 use crate::graph::{NodeId, Size, Type};
 use crate::runtime::array::Array;
 use crate::syntax::ast::{Block, Expr, ExprKind, Iterable, Pattern, Statement, StatementKind};
@@ -47,9 +47,13 @@ pub(super) fn is_stepwise(statement: &Statement) -> bool {
     found && has_blocks(statement)
 }
 
+fn is_exit(statement: &Statement) -> bool {
+    matches!(statement.kind, StatementKind::Break | StatementKind::Continue)
+}
+
 /// Whether a statement may leave the loop around it.
 fn leaves(statement: &Statement) -> bool {
-    let mut found = matches!(statement.kind, StatementKind::Break | StatementKind::Continue);
+    let mut found = is_exit(statement);
     if !matches!(statement.kind, StatementKind::For(..) | StatementKind::While(..)) {
         visit::statement_blocks(statement, &mut |_, block| found |= block.statements.iter().any(leaves));
     }
@@ -95,7 +99,11 @@ impl Runner<'_, '_> {
 
     fn step_block(&mut self, block: &Block) -> Checking<End> {
         self.checker.scope.enter();
-        for statement in &block.statements {
+        for (position, statement) in block.statements.iter().enumerate() {
+            if let (true, Some(next)) = (is_exit(statement), block.statements.get(position + 1)) {
+                return Err(Diagnostic::error(codes::SYNTAX, next.span, "this is never reached")
+                    .label(statement.span, "control does not come past this"));
+            }
             let end = if leaves(statement) || is_stepwise(statement) {
                 self.step(statement)?
             } else {

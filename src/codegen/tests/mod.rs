@@ -53,6 +53,7 @@ fn kernel(buffers: &[(DType, Size)], steps: Vec<Step>) -> Kernel {
     Kernel {
         name: "test".to_owned(),
         sizes: vec!["n".into(), "k".into()],
+        found: Vec::new(),
         buffers: buffers.iter().enumerate().map(buffer).collect(),
         steps,
         faults: Vec::new(),
