@@ -309,11 +309,13 @@ fn guard_check(graph: &mut Graph, kind: &CheckKind, guard: NodeId, inputs: &mut 
         },
         CheckKind::NonZero => {
             let harmless = graph.full_like(value, 1.0);
-            inputs[..1].copy_from_slice(&[graph.map(&WHERE, &[wide, value, harmless])]);
+            let harmless = graph.map(&WHERE, &[wide, value, harmless]);
+            inputs.splice(..1, [harmless]);
         }
         CheckKind::Assert { .. } => {
             let not_here = graph.map(&NOT, &[wide]);
-            inputs[..1].copy_from_slice(&[graph.map(&OR, &[not_here, value])]);
+            let holds = graph.map(&OR, &[not_here, value]);
+            inputs.splice(..1, [holds]);
         }
     }
 }

@@ -19,6 +19,9 @@ use std::collections::BTreeSet;
 /// How often a body is checked again because a literal turned out to be a float.
 const ATTEMPTS: usize = 4;
 
+/// A step of a fold: the accumulator and the rows at hand give the next accumulator.
+type Step<'s, C> = dyn FnMut(&mut C, Value, Vec<NodeId>) -> Result<Value> + 's;
+
 /// What a loop runs over.
 pub(super) struct Course {
     /// The most iterations there are; `None` for no limit.
@@ -547,7 +550,7 @@ impl Checker<'_> {
         rows: Vec<NodeId>,
         all: bool,
         span: Span,
-        step: &mut dyn FnMut(&mut Self, Value, Vec<NodeId>) -> Result<Value>,
+        step: &mut Step<'_, Self>,
     ) -> Result<Value> {
         let Some(extent) = rows.first().and_then(|row| self.graph.shape(*row).first().cloned()) else {
             return Err(Diagnostic::error(codes::RANK, span, "a fold runs along an array's leading axis"));

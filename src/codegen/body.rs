@@ -95,7 +95,7 @@ impl NestWriter<'_, '_, '_> {
     pub(super) fn load(&mut self, dtype: DType, address: Value, lanes: Lanes, part: usize) -> Value {
         let offset = byte_offset(lanes, part, dtype.size());
         if dtype == DType::Bool && lanes != Lanes::One {
-            return lanes::load_mask(&mut self.w, lanes, address, offset);
+            return lanes::load_mask(self.w, lanes, address, offset);
         }
         if dtype.is_half() {
             return half::load(self.w, lanes, address, offset);
@@ -108,7 +108,7 @@ impl NestWriter<'_, '_, '_> {
     pub(super) fn store(&mut self, dtype: DType, value: Value, address: Value, lanes: Lanes, part: usize) {
         let offset = byte_offset(lanes, part, dtype.size());
         if dtype == DType::Bool && lanes != Lanes::One {
-            return lanes::store_mask(&mut self.w, lanes, value, address, offset);
+            return lanes::store_mask(self.w, lanes, value, address, offset);
         }
         if dtype.is_half() {
             return half::store(self.w, lanes, value, address, offset);
@@ -167,10 +167,10 @@ impl NestWriter<'_, '_, '_> {
     fn apply(&mut self, value: Inner, args: &[Value], lanes: Lanes) -> Value {
         let plan = self.plan;
         match &plan.nest.body[value] {
-            Inst::Const(constant, dtype) => lanes::constant(&mut self.w, lanes, Element::constant(*constant, *dtype)),
+            Inst::Const(constant, dtype) => lanes::constant(self.w, lanes, Element::constant(*constant, *dtype)),
             Inst::Map(op, _) => self.map(op, value, args, lanes),
             Inst::Cast(from, to) => {
-                let cast = lanes::cast(&mut self.w, lanes, plan.dtypes[*from], *to, args[0]);
+                let cast = lanes::cast(self.w, lanes, plan.dtypes[*from], *to, args[0]);
                 cast.unwrap_or_else(|| {
                     self.w.fail("a conversion without vector code");
                     args[0]
@@ -187,7 +187,7 @@ impl NestWriter<'_, '_, '_> {
         match op.code {
             Code::Inline(code) => {
                 let regs: Vec<Reg> = args.iter().map(|arg| reg(*arg)).collect();
-                lanes::value(code(&mut LaneCode { w: &mut self.w, dtype, lanes }, &regs))
+                lanes::value(code(&mut LaneCode { w: self.w, dtype, lanes }, &regs))
             }
             Code::Kernel if dtype.is_float() => self.call_single(op.name, dtype, args),
             Code::Kernel => self.call_scalar(op.name, dtype, args, ty),

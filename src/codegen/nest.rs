@@ -286,7 +286,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         let dtype = self.plan.buffers[*buffer];
         let identity = if kind.positional { 0.0 } else { kind.identity };
         let element = crate::ops::elementwise::Value::F64(identity).cast(dtype);
-        let value = lanes::constant(&mut self.w, Lanes::One, element);
+        let value = lanes::constant(self.w, Lanes::One, element);
         let bytes = Size::from(dtype.size() as i64);
         let start = self.w.buffer(*buffer);
         let constant = self.w.size(&offset.constant.times(&bytes));

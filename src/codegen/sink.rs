@@ -54,7 +54,7 @@ impl NestWriter<'_, '_, '_> {
             self.w.fail(format_args!("{} has no loop code", kind.name));
             return a;
         };
-        lanes::value(code(&mut LaneCode { w: &mut self.w, dtype, lanes }, &[reg(a), reg(b)]))
+        lanes::value(code(&mut LaneCode { w: self.w, dtype, lanes }, &[reg(a), reg(b)]))
     }
 
     fn reduction_lanes(&self) -> Lanes {
@@ -65,14 +65,14 @@ impl NestWriter<'_, '_, '_> {
     pub(super) fn start_reduction(&mut self) -> Vec<Value> {
         let Sink::Reduce { kind, value, .. } = &self.plan.nest.sink else { return Vec::new() };
         let element = Element::F64(kind.identity).cast(self.plan.dtypes[*value]);
-        let first = lanes::constant(&mut self.w, Lanes::One, element);
+        let first = lanes::constant(self.w, Lanes::One, element);
         if kind.positional {
             return vec![first, self.w.integer(-1)];
         }
         let lanes = self.reduction_lanes();
         let mut all = Vec::new();
         if lanes != Lanes::One {
-            let vector = lanes::constant(&mut self.w, lanes, element);
+            let vector = lanes::constant(self.w, lanes, element);
             all.extend([vector; UNROLL]);
         }
         all.push(first);
@@ -186,7 +186,7 @@ impl NestWriter<'_, '_, '_> {
         let (x, at) = (self.operand(value, round, 0), self.operand(position, round, 0));
         let [best, best_at] = kept else { return };
         let mut better = self.combine(kind, dtype, Lanes::One, x, *best);
-        let mut code = LaneCode { w: &mut self.w, dtype, lanes: Lanes::One };
+        let mut code = LaneCode { w: self.w, dtype, lanes: Lanes::One };
         if dtype.is_float() {
             let is_nan = code.compare(Comparison::NotEqual, reg(x), reg(x));
             let was_number = code.compare(Comparison::Equal, reg(*best), reg(*best));

@@ -74,10 +74,9 @@ impl Checker<'_> {
             if let Some((x, at)) = x {
                 self.same_length((x, at.span), (y, written.span))?;
             }
-            let columns = [Some(y), x.map(|(x, _)| x)].into_iter().flatten().map(|id| self.columns(id));
-            count = columns
-                .fold(Some(1), |most: Option<i64>, size| Some(most?.max(size.as_const()?)))
-                .and_then(|n| Some(count? + n));
+            let mut columns = [Some(y), x.map(|(x, _)| x)].into_iter().flatten().map(|id| self.columns(id));
+            count =
+                columns.try_fold(1, |most: i64, size| Some(most.max(size.as_const()?))).and_then(|n| Some(count? + n));
             pairs.push((x.map(|(x, _)| x), y));
         }
         let (labels, label_span) = self.texts(call.named("label"), "a label")?;
