@@ -38,7 +38,7 @@ pub fn format(text: &str) -> Result<String, Errors> {
 /// The program of a file in canonical form.
 ///
 /// # Errors
-/// As [`format`]; a single one when the bytes are not UTF-8.
+/// As [`format()`]; a single one when the bytes are not UTF-8.
 pub fn format_bytes(bytes: &[u8]) -> Result<String, Errors> {
     match std::str::from_utf8(bytes) {
         Ok(text) => format(text),

@@ -1,6 +1,6 @@
 //! Rounding to the 16-bit floats.
 //!
-//! In: numbers in double precision. Out: the nearest [`f16`] or [`bf16`], of two equally near the even one.
+//! In: numbers in double precision. Out: the nearest [`struct@f16`] or [`bf16`], of two equally near the even one.
 //! Always holds: rounded once; overflow gives an infinity, subnormals are kept, a NaN stays a quiet NaN.
 
 use half::{bf16, f16};
