@@ -104,15 +104,7 @@ impl NestWriter<'_, '_, '_> {
         let plan = self.plan;
         if index + 1 == plan.depth() {
             self.preheader = self.w.current();
-            let mut totals = totals;
-            let mut round = Round::new(round.counter, round.lanes, round.unroll);
-            if let [stage] = plan.stages.as_slice() {
-                for value in &stage.insts {
-                    self.inner_instruction(*value, &mut round);
-                }
-            }
-            self.sink(&mut round, &mut totals);
-            return totals;
+            return self.add_to(totals, &mut Round::new(round.counter, round.lanes, round.unroll));
         }
         let (first, end) = self.bounds(index);
         self.counted(first, end, totals, |nest, counter, totals| {
@@ -122,6 +114,22 @@ impl NestWriter<'_, '_, '_> {
             nest.counters.pop();
             totals
         })
+    }
+
+    /// Combines each total with its next element: one after the other, so that few registers are needed at a time.
+    fn add_to(&mut self, mut totals: Vec<Value>, round: &mut Round) -> Vec<Value> {
+        let plan = self.plan;
+        let (Sink::Reduce { kind, value, .. }, [stage]) = (&plan.nest.sink, plan.stages.as_slice()) else {
+            return totals;
+        };
+        for (part, total) in totals.iter_mut().enumerate() {
+            for inst in &stage.insts {
+                self.inner_part(*inst, round, part);
+            }
+            let element = self.operand(*value, round, part);
+            *total = self.combine(kind, plan.dtypes[*value], round.lanes, *total, element);
+        }
+        totals
     }
 
     fn identities(&mut self, lanes: Lanes, vectors: usize) -> Vec<Value> {
