@@ -23,7 +23,7 @@ mod types;
 mod value;
 
 pub use crate::io::Loaded;
-pub use builtins::documentation;
+pub use builtins::{documentation, foreign};
 pub use function::{Checked, Functions, Parameter};
 pub use scope::Scope;
 pub use types::{Declared, declared, size_names};
