@@ -161,3 +161,30 @@ fn prepare(runner: &mut Runner<'_, '_>, expr: &Expr) -> Checking<Prepared> {
     let (graph, inputs) = runner.segment(&roots, &checks);
     Ok(Prepared { graph, inputs })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::session::Session;
+
+    #[test]
+    fn a_fault_of_the_compilers_is_reported_and_the_session_goes_on() {
+        let mut session = Interactive::new(&Session::with_threads(1));
+        let mut printed = Vec::new();
+        let mut outlet = Outlet { out: &mut printed, warn: &mut |_| {} };
+        session.evaluate("let x = [1.0, 2.0]\nfn f(a: f64) = a + 1", &mut outlet).unwrap();
+        let error = session
+            .ask("f(x[0])", &mut outlet, |runner, expr| -> Checking<()> {
+                prepare(runner, expr)?;
+                panic!("an invariant does not hold")
+            })
+            .unwrap_err()
+            .to_string();
+        for part in ["E0901", "an invariant does not hold", "f(x[0])", "report this"] {
+            assert!(error.contains(part), "{part} is not in\n{error}");
+        }
+        session.evaluate("f(x[1])", &mut outlet).unwrap();
+        assert_eq!(session.value("_").unwrap().render(true), "3.0  f64");
+    }
+}
