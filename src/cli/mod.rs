@@ -25,8 +25,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "microtome", version, about, after_help = STATUSES,
     long_about = "A small array language, compiled to native code, with per-example gradients at the cost of an ordinary one.\n\n\
-        Without a command, an interactive session; if standard input is no terminal, the program that stands there.",
-    args_conflicts_with_subcommands = true)]
+        Without a command, an interactive session; if standard input is no terminal, the program that stands there.")]
 struct Cli {
     /// Report errors and warnings as JSON, one object a line: on standard error, `check` on standard output.
     #[arg(long, global = true)]
@@ -66,6 +65,10 @@ enum Command {
 /// Does what the arguments ask for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.command.is_some() && !cli.evaluate.is_empty() {
+        let text = "`-e` stands alone, without a command";
+        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, text).exit();
+    }
     let console = Console::new(cli.json);
     panics::keep_quiet();
     let status = panics::guarded(&console, || match &cli.command {
