@@ -4,6 +4,11 @@
 //! Always holds: what a program gives as a whole it gives piece by piece; an input that fails changes nothing.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod harness;
+
+use microtome::syntax::ast::Item;
+use microtome::syntax::parse;
+use microtome::syntax::span::{FileId, Span};
 use microtome::{Answer, Error, Interactive, Outlet, RunOptions, Session, Stage};
 use std::path::Path;
 use std::time::Duration;
@@ -244,4 +249,50 @@ fn results_are_the_same_in_the_interpreter_and_on_any_number_of_threads() {
         shown.push(talk.value("round(sum(grad(c[i], w)^2 for i in 0:50), 6)"));
     }
     assert!(shown.iter().all(|text| *text == shown[0]), "{shown:?}");
+}
+
+/// The programs of `tests/programs`: functions as one input, then each statement as one.
+#[test]
+fn programs_give_the_same_piece_by_piece() {
+    let mut problems = Vec::new();
+    let mut count = 0;
+    for path in harness::files(&harness::folder("programs"), "tome") {
+        for case in harness::cases(&std::fs::read_to_string(&path).unwrap()) {
+            let is_plain = case.errors.is_empty() && case.inputs.is_empty() && case.known_wrong.is_none();
+            if !is_plain || ["clock(", "import ", "input "].iter().any(|word| case.source.contains(word)) {
+                continue;
+            }
+            let mut whole = Vec::new();
+            let module = Session::new().compile("whole", &case.source).unwrap();
+            if module.run(&RunOptions::default(), &mut whole, &mut |_| {}).is_err() {
+                continue;
+            }
+            count += 1;
+            let whole = String::from_utf8(whole).unwrap();
+            match piece_by_piece(&case.source) {
+                Ok(pieces) if harness::same_output(&pieces, &whole) => {}
+                Ok(pieces) => problems.push(format!("{}\nprints as a whole\n{whole}in pieces\n{pieces}", case.source)),
+                Err(error) => problems.push(format!("{}\n{error}", case.source)),
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{} of {count} differ:\n{}", problems.len(), problems.join("\n\n"));
+    assert!(count > 100, "only {count} programs were run");
+}
+
+fn piece_by_piece(source: &str) -> Result<String, Error> {
+    let items = parse(FileId::default(), source).unwrap().items;
+    let text = |span: Span| source[span.start as usize..span.end as usize].to_string();
+    let functions = items.iter().filter_map(|item| match item {
+        Item::Function(function) => Some(text(function.span)),
+        _ => None,
+    });
+    let mut talk = Talk::new();
+    talk.input(&functions.collect::<Vec<_>>().join("\n"))?;
+    for item in &items {
+        if let Item::Statement(statement) = item {
+            talk.input(&text(statement.span))?;
+        }
+    }
+    Ok(String::from_utf8(talk.printed).unwrap())
 }
