@@ -34,4 +34,8 @@ pub mod session;
 pub mod syntax;
 
 pub use runtime::array::{Array, ArrayView, DType};
-pub use session::{Error, InputSource, Kernel, Module, RunOptions, Session, Stage, Warning};
+pub use runtime::control::Control;
+pub use session::{
+    Answer, Error, InputSource, Interactive, Kernel, LAST, Measurement, Module, Outlet, Output, RunOptions, Session,
+    Stage, Warning,
+};

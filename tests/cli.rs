@@ -42,6 +42,33 @@ fn a_program_comes_from_standard_input() {
 }
 
 #[test]
+fn without_a_terminal_standard_input_is_the_program() {
+    let ended = microtome(&[], "fn f(x: f64) -> f64 {\n    x + 1\n}\nf(1.0)\nprint(\n  f(2.0))\n");
+    assert_eq!((ended.status, ended.out.as_str(), ended.err.as_str()), (Some(0), "3.0\n", ""));
+    let wrong = microtome(&[], "print(1)\nprint(\n");
+    assert_eq!((wrong.status, wrong.out.as_str()), (Some(1), ""));
+    assert_eq!(microtome(&["repl", "--interpret"], "print(1)").out, "1\n");
+}
+
+#[test]
+fn an_expression_on_the_command_line_is_printed() {
+    for (arguments, out, status) in [
+        (&["-e", "sum(arange(5))"][..], "10\n", 0),
+        (&["-e", "let x = [1.0, 2.5]", "-e", "x * 2"], "[2. 5.]\n", 0),
+        (&["-e", "print(1); 2"], "1\n2\n", 0),
+        (&["-e", "3;"], "", 0),
+        (&["-e", "1 +"], "", 1),
+        (&["-e", "print(1)", "-e", "[1][4]", "-e", "print(2)"], "1\n", 1),
+        (&["-e"], "", 2),
+        (&["-e", "1", "run", "p.tome"], "", 2),
+    ] {
+        let ended = microtome(arguments, "");
+        assert_eq!((ended.out.as_str(), ended.status), (out, Some(status)), "{arguments:?}: {}", ended.err);
+    }
+    assert_eq!(objects(&microtome(&["--json", "-e", "a"], "").err)[0]["code"], "E0201");
+}
+
+#[test]
 fn every_kind_of_end_has_its_status() {
     for (arguments, input, status) in [
         (&["check", "-"][..], "print(1)", 0),

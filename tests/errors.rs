@@ -15,7 +15,7 @@ use std::path::Path;
 /// Codes that no program can bring about, and why.
 const UNSEEN: &[(&str, &str)] = &[
     ("E0304", "every operator of this version has a derivative"),
-    ("E0505", "only Ctrl-C brings it about, and tests/interrupt.rs does"),
+    ("E0505", "only Ctrl-C brings it about, and tests/repl.rs does"),
     ("E0901", "a program that shows it is a fault to be mended, not an example"),
 ];
 

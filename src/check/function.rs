@@ -77,6 +77,27 @@ impl Functions {
         Ok(())
     }
 
+    /// These functions, and newer ones, which take the place of those of the same names. All are checked anew.
+    #[must_use]
+    pub fn overlaid(&self, newer: &Functions) -> Functions {
+        let mut functions = Functions::default();
+        let all = self.definitions.iter().chain(&newer.definitions);
+        functions.definitions.extend(all.map(|(name, definition)| (name.clone(), Rc::clone(definition))));
+        let states = functions.definitions.keys().map(|name| (name.clone(), State::Unchecked)).collect();
+        functions.states = RefCell::new(states);
+        functions
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.definitions.is_empty()
+    }
+
+    /// The function of that name as it was written.
+    pub fn definition(&self, name: &str) -> Option<&Function> {
+        self.definitions.get(name).map(AsRef::as_ref)
+    }
+
     /// Whether there is a function of that name.
     pub fn contains(&self, name: &str) -> bool {
         self.definitions.contains_key(name)

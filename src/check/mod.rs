@@ -62,6 +62,8 @@ pub struct Checker<'a> {
     pub wanted: Option<NodeId>,
     /// Whether a variable was found to change its sizes in a loop: run iteration by iteration it may.
     pub varies: std::cell::Cell<bool>,
+    /// Whether every name keeps an identity of its own: what will be differentiated by is not known yet.
+    pub keeps_names: bool,
     /// Where control stands: conditions, loops around, and what has been left.
     flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
@@ -81,6 +83,7 @@ impl<'a> Checker<'a> {
             live: false,
             wanted: None,
             varies: std::cell::Cell::new(false),
+            keeps_names: false,
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
         }
@@ -107,6 +110,6 @@ impl<'a> Checker<'a> {
     }
 
     fn differentiated(&self, name: &str) -> bool {
-        self.targets.contains(name)
+        self.keeps_names || self.targets.contains(name)
     }
 }

@@ -66,6 +66,18 @@ impl Scope {
         self.blocks.retain(|start| *start <= length);
     }
 
+    /// Forgets bindings that others hide, and those whose value is not worth keeping. No block is open.
+    pub fn retain_latest(&mut self, keep: impl Fn(&Value) -> bool) {
+        let mut latest: Vec<Binding> = Vec::new();
+        for binding in self.bindings.drain(..).rev() {
+            if keep(&binding.value) && !latest.iter().any(|other| other.name == binding.name) {
+                latest.push(binding);
+            }
+        }
+        latest.reverse();
+        self.bindings = latest;
+    }
+
     /// How many bindings there are.
     pub fn len(&self) -> usize {
         self.bindings.len()

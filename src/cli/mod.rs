@@ -8,6 +8,10 @@ mod completions;
 mod doc;
 mod emit;
 mod fmt;
+mod interrupt;
+mod panics;
+mod progress;
+mod repl;
 mod report;
 mod run;
 mod terminal;
@@ -19,13 +23,18 @@ use std::process::ExitCode;
 
 /// A small array language, compiled to native code, with per-example gradients at the cost of an ordinary one.
 #[derive(Parser)]
-#[command(name = "microtome", version, about, arg_required_else_help = true, after_help = STATUSES)]
+#[command(name = "microtome", version, about, after_help = STATUSES,
+    long_about = "A small array language, compiled to native code, with per-example gradients at the cost of an ordinary one.\n\n\
+        Without a command, an interactive session; if standard input is no terminal, the program that stands there.")]
 struct Cli {
     /// Report errors and warnings as JSON, one object a line: on standard error, `check` on standard output.
     #[arg(long, global = true)]
     json: bool,
+    /// Evaluate an expression or statements, and print the value; may be given several times.
+    #[arg(short = 'e', long = "evaluate", value_name = "EXPR")]
+    evaluate: Vec<String>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
@@ -42,6 +51,9 @@ enum Command {
     /// Show a program at a stage of its way through the compiler.
     #[command(after_help = emit::EXAMPLES)]
     Emit(emit::Emit),
+    /// Work interactively.
+    #[command(after_help = repl::EXAMPLES)]
+    Repl(repl::Start),
     /// Explain a builtin function, or list them all.
     #[command(after_help = doc::EXAMPLES)]
     Doc(doc::Doc),
@@ -53,14 +65,22 @@ enum Command {
 /// Does what the arguments ask for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.command.is_some() && !cli.evaluate.is_empty() {
+        let text = "`-e` stands alone, without a command";
+        Cli::command().error(clap::error::ErrorKind::ArgumentConflict, text).exit();
+    }
     let console = Console::new(cli.json);
-    let status = match &cli.command {
-        Command::Run(arguments) => run::run(arguments, &console),
-        Command::Check(arguments) => check::run(arguments, &console),
-        Command::Fmt(arguments) => fmt::run(arguments, &console),
-        Command::Emit(arguments) => emit::run(arguments, &console),
-        Command::Doc(arguments) => doc::run(arguments, &console),
-        Command::Completions(arguments) => completions::run(arguments, Cli::command()),
-    };
+    panics::keep_quiet();
+    let status = panics::guarded(&console, || match &cli.command {
+        None if !cli.evaluate.is_empty() => repl::evaluate(&cli.evaluate, &console),
+        None => repl::run(&repl::Start::default(), &console),
+        Some(Command::Run(arguments)) => run::run(arguments, &console),
+        Some(Command::Check(arguments)) => check::run(arguments, &console),
+        Some(Command::Fmt(arguments)) => fmt::run(arguments, &console),
+        Some(Command::Emit(arguments)) => emit::run(arguments, &console),
+        Some(Command::Repl(arguments)) => repl::run(arguments, &console),
+        Some(Command::Doc(arguments)) => doc::run(arguments, &console),
+        Some(Command::Completions(arguments)) => completions::run(arguments, Cli::command()),
+    });
     status.into()
 }

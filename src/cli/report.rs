@@ -3,6 +3,7 @@
 //! In: the library's errors and warnings. Out: text for people or JSON for editors, and an exit status.
 //! Always holds: what was printed before an error stands before it.
 
+use super::panics;
 use microtome::diagnostic::codes;
 use microtome::{Error, Warning};
 use std::io::{IsTerminal, Write};
@@ -21,14 +22,21 @@ pub(super) enum Status {
     Interrupted,
 }
 
+impl Status {
+    /// The number that the shell sees.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Status::Success => 0,
+            Status::Failure => 1,
+            Status::Fault => 3,
+            Status::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Status> for ExitCode {
     fn from(status: Status) -> ExitCode {
-        match status {
-            Status::Success => ExitCode::SUCCESS,
-            Status::Failure => ExitCode::FAILURE,
-            Status::Fault => ExitCode::from(3),
-            Status::Interrupted => ExitCode::from(130),
-        }
+        ExitCode::from(status.number())
     }
 }
 
@@ -79,7 +87,12 @@ impl Console {
         let has = |code| error.diagnostics().any(|diagnostic| diagnostic.code == code);
         match (has(codes::INTERRUPTED), has(codes::BUG)) {
             (true, _) => Status::Interrupted,
-            (_, true) => Status::Fault,
+            (_, true) => {
+                if let Some(place) = panics::take_place() {
+                    self.note(&format!("  the compiler stopped at {place}"));
+                }
+                Status::Fault
+            }
             _ => Status::Failure,
         }
     }

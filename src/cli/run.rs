@@ -3,8 +3,9 @@
 //! In: a file, or `-` for standard input, and what feeds its inputs. Out: what the program prints and saves.
 //! Always holds: nothing runs before every input fits.
 
+use super::progress::Progress;
 use super::report::{Console, Status};
-use super::{terminal, watch};
+use super::{interrupt, terminal, watch};
 use clap::Args;
 use microtome::{Error, InputSource, Module, RunOptions, Session};
 use std::io::Read;
@@ -55,13 +56,33 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Status {
 
 /// Runs it; notes the files that it is made of.
 fn once(arguments: &Run, console: &Console, files: &mut Vec<PathBuf>) -> Status {
-    let session = arguments.threads.map_or_else(Session::new, |threads| Session::with_threads(usize::from(threads)));
+    let session = session(arguments.threads);
     console.finish(program(&session, &arguments.file, files).and_then(|module| {
         let inputs = arguments.input.iter().map(|text| input_source(text)).collect();
         let options = RunOptions { inputs, interpret: arguments.interpret, terminal: terminal::of_stdout() };
-        let stdout = std::io::stdout();
-        module.run(&options, &mut stdout.lock(), &mut |warning| console.warning(&warning))
+        execute(&session, &module, &options, console)
     }))
+}
+
+/// Standard input as a program.
+pub(super) fn stdin(interpret: bool, threads: Option<u16>, console: &Console) -> Status {
+    let session = session(threads);
+    let options = RunOptions { interpret, terminal: terminal::of_stdout(), ..RunOptions::default() };
+    let module = program(&session, Path::new("-"), &mut Vec::new());
+    console.finish(module.and_then(|module| execute(&session, &module, &options, console)))
+}
+
+/// A session on so many threads, or as many as the machine runs at once.
+pub(super) fn session(threads: Option<u16>) -> Session {
+    threads.map_or_else(Session::new, |threads| Session::with_threads(usize::from(threads)))
+}
+
+/// Runs a module so that Ctrl-C stops it, and with a bar if it takes long.
+fn execute(session: &Session, module: &Module, options: &RunOptions, console: &Console) -> Result<(), Error> {
+    let control = session.control();
+    interrupt::on_ctrl_c(&control);
+    let progress = Progress::watch(&control, true);
+    module.run(options, &mut progress.stdout(), &mut |warning| progress.aside(|| console.warning(&warning)))
 }
 
 /// The program of that path; `-` is standard input. Notes the files that it is made of.

@@ -3,7 +3,8 @@
 //! In: a kernel and a module to declare functions in. Out: functions in Cranelift IR, not yet compiled.
 //! Always holds: the entry stops at the first step whose status is not zero, and returns that.
 //!
-//! The entry is `(context, frame, fault) -> status`. The frame holds the sizes, then the addresses of the buffers.
+//! The entry is `(context, frame, fault) -> status`. The frame holds the sizes, then the addresses of
+//! the buffers, last that of the flag that asks the run to stop.
 
 use super::CodegenError;
 use super::nest::NestWriter;
@@ -56,7 +57,8 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<
         w.registers.mirrored = structured::registers(kernel, &plans);
         w.finds_sizes = !kernel.found.is_empty();
     }
-    let mut entry = Entry { w, kernel, frame: &frame, plans: plans.iter().map(|(_, planned)| planned), params };
+    let mut entry =
+        Entry { w, kernel, frame: &frame, plans: plans.iter().map(|(_, planned)| planned), params, depth: 0 };
     entry.steps(&kernel.steps);
     let mut w = entry.w;
     let zero = w.integer(0);
@@ -101,6 +103,8 @@ pub(super) struct Entry<'a, 'p, I> {
     pub(super) plans: I,
     /// Context, frame and record of a fault.
     pub(super) params: Vec<Value>,
+    /// How many loops are open.
+    pub(super) depth: usize,
 }
 
 impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {

@@ -11,10 +11,15 @@ use super::plan::{Stage, operands};
 use super::sink::UNROLL;
 use super::tiles::is_direct_argument;
 use super::writer::aligned;
+use crate::graph::Size;
 use crate::loops::{Inst, Sink, Value as Inner};
 use crate::runtime::array::DType;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
+
+/// After so many elements a loop looks whether it is asked to stop: a multiple of what any tier computes at a time, so that
+/// elements are computed, and added up, as in one go.
+const STRIP: i64 = 1 << 16;
 
 /// A loop that computes `lanes * unroll` elements at a time.
 struct Tier {
@@ -47,7 +52,7 @@ impl NestWriter<'_, '_, '_> {
     fn stages(&mut self, accumulators: Vec<Value>) -> Vec<Value> {
         let (first, end) = self.bounds(self.plan.depth() - 1);
         match self.plan.stages.as_slice() {
-            [only] if only.calls.is_empty() => self.stage(only, first, end, None, accumulators),
+            [only] if only.calls.is_empty() => self.strips(only, first, end, accumulators),
             _ => self.tiled(first, end, accumulators),
         }
     }
@@ -57,6 +62,38 @@ impl NestWriter<'_, '_, '_> {
         let (length, count) = (self.plan.tiles.length(), self.plan.tiles.count);
         let slot = self.w.stack((8 * length as usize * count.max(1)) as u32);
         self.fill_copies(slot, length, first, end);
+        self.pieces(length, first, end, accumulators, |nest, first, stop, mut results| {
+            let memory = TileMemory { slot, range: (first, stop), length };
+            for stage in &nest.plan.stages {
+                results = nest.stage(stage, first, stop, Some(&memory), results);
+                for call in &stage.calls {
+                    nest.apply_to_tile(*call, &memory);
+                }
+            }
+            results
+        })
+    }
+
+    /// A stage without tiles, in strips if there may be more elements than one of them has.
+    fn strips(&mut self, stage: &Stage, first: Value, end: Value, accumulators: Vec<Value>) -> Vec<Value> {
+        let extent = self.plan.nest.loops.last().and_then(Size::as_const);
+        if extent.is_some_and(|extent| extent <= STRIP) {
+            return self.stage(stage, first, end, None, accumulators);
+        }
+        self.pieces(STRIP, first, end, accumulators, |nest, first, stop, accumulators| {
+            nest.stage(stage, first, stop, None, accumulators)
+        })
+    }
+
+    /// Goes from `first` to `end` in pieces, with a look after each whether to stop.
+    fn pieces(
+        &mut self,
+        length: i64,
+        first: Value,
+        end: Value,
+        accumulators: Vec<Value>,
+        piece: impl FnOnce(&mut Self, Value, Value, Vec<Value>) -> Vec<Value>,
+    ) -> Vec<Value> {
         let mut types = vec![types::I64];
         types.extend(accumulators.iter().map(|value| self.w.ty(*value)));
         let (header, exit) = (self.w.block(&types), self.w.block(&types[1..]));
@@ -67,14 +104,8 @@ impl NestWriter<'_, '_, '_> {
         let params = self.w.params(header);
         let full = self.w.plus(params[0], length);
         let stop = self.w.ins().smin(full, end);
-        let memory = TileMemory { slot, range: (params[0], stop), length };
-        let mut results = params[1..].to_vec();
-        for stage in &self.plan.stages {
-            results = self.stage(stage, params[0], stop, Some(&memory), results);
-            for call in &stage.calls {
-                self.apply_to_tile(*call, &memory);
-            }
-        }
+        let results = piece(self, params[0], stop, params[1..].to_vec());
+        self.w.poll();
         let again = self.w.ins().icmp(IntCC::SignedLessThan, stop, end);
         let mut latch = vec![stop];
         latch.extend(&results);
@@ -218,7 +249,7 @@ impl NestWriter<'_, '_, '_> {
         tiers.push(Tier { lanes: Lanes::One, unroll: 1, carries: scalar });
         // With a known extent, loops that would never run are left out.
         let outermost = self.plan.depth() == 1 && self.plan.kept > 0;
-        let extent = self.plan.nest.loops.last().and_then(crate::graph::Size::as_const);
+        let extent = self.plan.nest.loops.last().and_then(Size::as_const);
         if let Some(mut left) = extent.filter(|_| !tiled && !outermost) {
             tiers.retain(|tier| {
                 let step = tier.lanes.count() * tier.unroll as i64;

@@ -9,7 +9,7 @@ use super::entry::functions;
 use crate::loops::Kernel;
 use crate::runtime::fault::Fault;
 use crate::runtime::sizes::Binder;
-use crate::runtime::threads::{Context, Threads};
+use crate::runtime::threads::{Context, INTERRUPTED, Threads};
 use crate::runtime::{math, product, routine, scalar, threads};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
@@ -85,16 +85,24 @@ impl Compiled {
         if buffers.len() != self.0.buffers || sizes.len() != self.0.sizes {
             return Err(Fault::internal());
         }
-        let mut frame: Vec<i64> = Vec::with_capacity(buffers.len() + sizes.len());
+        let mut frame: Vec<i64> = Vec::with_capacity(buffers.len() + sizes.len() + 1);
         frame.extend(sizes);
         frame.extend(buffers.iter().map(|buffer| buffer.expose_provenance() as i64));
+        let control = threads.control();
+        frame.push(control.flag().expose_provenance() as i64);
+        let counted = control.progress().is_some();
         let context = Context { threads, binder };
         let mut values = [0i64; 2];
         // SAFETY: the frame is laid out as the code expects; the buffers are the caller's promise.
         let status = unsafe { (self.0.entry)(&raw const context, frame.as_mut_ptr(), values.as_mut_ptr()) };
+        if !counted {
+            // A loop that was left by a fault or an interrupt has not said that it ended.
+            control.rest();
+        }
         match usize::try_from(status) {
             Ok(0) => Ok(()),
             Ok(site) if site <= self.0.faults => Err(Fault { site: site - 1, values }),
+            _ if status == INTERRUPTED => Err(Fault::interrupted()),
             _ => Err(Fault::internal()),
         }
     }

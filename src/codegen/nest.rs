@@ -155,6 +155,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             nest.open(index + 1);
             let accumulators = nest.level(index + 1, accumulators);
             nest.counters.pop();
+            nest.w.poll();
             accumulators
         })
     }

@@ -123,12 +123,19 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         let plans = self.plans.clone();
         let zero = self.w.integer(0);
         let edges = Edges { limit: (!endless).then_some(limit), carried, entering, body, exit };
+        let progress = edges.limit.filter(|_| self.depth == 0).and_then(|limit| self.begin_counting(limit));
         self.test(step, zero, &edges);
         self.w.start(body);
         let params = self.w.params(body);
         self.set(step.counter, params[0]);
+        if let Some(place) = progress {
+            self.w.ins().store(aligned(), params[0], place, 0);
+        }
         self.bind(&edges.entering, &params[1..]);
+        self.depth += 1;
         self.steps(&step.body);
+        self.depth -= 1;
+        self.w.poll();
         let behind = self.plans.clone();
         let next = self.w.plus(params[0], 1);
         // The head once more, at the end of the iteration.
@@ -139,6 +146,15 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         let results = self.w.params(exit);
         self.w.registers.values = before;
         self.bind(&edges.carried, &results);
+        if let (Some(place), Some(&context)) = (progress, self.params.first()) {
+            self.w.call("mt_end_loop", &[context, place], &[types::I64]);
+        }
+    }
+
+    /// Where a loop with so many iterations writes how many are done.
+    fn begin_counting(&mut self, limit: Value) -> Option<Value> {
+        let context = *self.params.first()?;
+        self.w.call("mt_begin_loop", &[context, limit], &[types::I64])
     }
 
     /// Goes to the body if there is another iteration, else to the exit.

@@ -7,6 +7,7 @@
 use super::CodegenError;
 use crate::graph::{Size, SizeVar};
 use crate::loops::{BufferId, Kernel};
+use crate::runtime::threads::INTERRUPTED;
 use cranelift_codegen::cursor::{Cursor, CursorPosition, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -19,6 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// Where sizes and buffers are found in the frame, an array of 8-byte slots.
 pub(super) struct Frame {
     sizes: FxHashMap<SizeVar, usize>,
+    buffers: usize,
     /// Sizes that are found out while the kernel runs.
     found: FxHashSet<SizeVar>,
     /// Buffers that get their memory then.
@@ -26,13 +28,13 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame of a kernel: its sizes, then its buffers.
+    /// The frame of a kernel: its sizes, its buffers, the address of the flag that asks it to stop.
     pub(super) fn new(kernel: &Kernel) -> Frame {
         let sizes = kernel.sizes.iter().enumerate().map(|(slot, var)| (var.clone(), slot)).collect();
         let found = kernel.found.iter().cloned().collect();
         let buffers = kernel.buffers.iter().enumerate();
         let moving = buffers.filter(|(_, buffer)| kernel.is_found(&buffer.elements)).map(|(id, _)| id).collect();
-        Frame { sizes, found, moving }
+        Frame { sizes, buffers: kernel.buffers.len(), found, moving }
     }
 
     /// Where a size variable lies.
@@ -422,6 +424,18 @@ impl<'a> Writer<'a> {
         self.start(failed);
         self.ins().return_(&[status]);
         self.start(fine);
+    }
+
+    /// Returns if the run is asked to stop. The load is atomic so that it is not taken out of a loop.
+    pub(super) fn poll(&mut self) {
+        let flag = self.slot(self.frame.sizes.len() + self.frame.buffers);
+        let asked = self.ins().atomic_load(types::I8, aligned(), flag);
+        let (stopped, on) = (self.cold_block(), self.block(&[]));
+        self.branch(asked, (stopped, &[]), (on, &[]));
+        self.start(stopped);
+        let status = self.ins().iconst(types::I64, INTERRUPTED);
+        self.ins().return_(&[status]);
+        self.start(on);
     }
 
     /// Returns 0 unless the condition holds.

@@ -360,6 +360,15 @@ impl Graph {
         self.add(Op::Input(self.inputs.len() - 1), Vec::new(), ty)
     }
 
+    /// The value behind the marks of names.
+    pub fn unmarked(&self, id: NodeId) -> NodeId {
+        let mut at = id;
+        while let (Op::Mark(_), [of]) = (&self.node(at).op, self.node(at).inputs.as_slice()) {
+            at = *of;
+        }
+        at
+    }
+
     /// A copy of the value with an identity of its own.
     pub fn mark(&mut self, id: NodeId) -> NodeId {
         self.marks += 1;

@@ -9,6 +9,7 @@ use crate::graph::{CheckKind, Constant, Op, Size, SizeEnv};
 use crate::ops::elementwise::{ADD, Value};
 use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
+use crate::runtime::control::Control;
 use std::rc::Rc;
 
 type Outcome = Result<Tensor, FaultKind>;
@@ -18,14 +19,34 @@ fn unsupported<T>(message: &str) -> Result<T, FaultKind> {
 }
 
 /// The value of an operator that depends on nothing but its operands and sizes.
-pub(super) fn evaluate(op: &Op, args: &[Rc<Tensor>], dtype: DType, shape: Vec<usize>, sizes: &SizeEnv) -> Outcome {
+pub(super) fn evaluate(
+    op: &Op,
+    args: &[Rc<Tensor>],
+    dtype: DType,
+    shape: Vec<usize>,
+    sizes: &SizeEnv,
+    control: &Control,
+) -> Outcome {
+    let result = compute(op, args, dtype, shape, sizes, control);
+    // What was left half done is not looked at.
+    if control.is_interrupted() { Err(FaultKind::Interrupted) } else { result }
+}
+
+fn compute(
+    op: &Op,
+    args: &[Rc<Tensor>],
+    dtype: DType,
+    shape: Vec<usize>,
+    sizes: &SizeEnv,
+    control: &Control,
+) -> Outcome {
     let result = match (op, args) {
         (Op::Const(constant), _) => Tensor::scalar(dtype, Value::constant(*constant, dtype)),
         (Op::Size(size), _) => Tensor::scalar(dtype, Value::Int(size_value(size, sizes)?)),
-        (Op::Iota, _) => iota(shape)?,
-        (Op::Map(map), _) => elementwise(map, args, dtype, shape)?,
+        (Op::Iota, _) => iota(shape, control)?,
+        (Op::Map(map), _) => elementwise(map, args, dtype, shape, control)?,
         (Op::Cast, [x]) => Tensor { dtype, shape, data: x.data.iter().map(|value| value.cast(dtype)).collect() },
-        (Op::Reduce { kind, axes }, [x]) => reduce(kind, x, axes, dtype, shape)?,
+        (Op::Reduce { kind, axes }, [x]) => reduce(kind, x, axes, dtype, shape, control)?,
         (Op::Broadcast { axes }, [x]) => broadcast(x, axes, shape)?,
         (Op::Transpose { perm }, [x]) => strided(x, 0, &pick(&strides(&x.shape), perm), shape)?,
         (Op::Reshape, [x]) => Tensor { dtype, shape, data: x.data.clone() },
@@ -40,7 +61,7 @@ pub(super) fn evaluate(op: &Op, args: &[Rc<Tensor>], dtype: DType, shape: Vec<us
             result
         }
         (Op::Concat { axis }, _) => concat(args, *axis, dtype, shape)?,
-        (Op::Contract { operands, result }, _) => contract(args, operands, result, dtype, shape)?,
+        (Op::Contract { operands, result }, _) => contract(args, (operands, result), dtype, shape, control)?,
         (Op::Gather { axes }, [x, indexes @ ..]) => gather(x, axes, indexes, shape)?,
         (Op::ScatterAdd { axes }, [indexes @ .., values]) => scatter_add(values, axes, indexes, dtype, shape)?,
         (Op::Update { axes }, [x, values, guard, indexes @ ..]) => update(x, values, guard, axes, indexes)?,
@@ -66,19 +87,19 @@ fn library_call(routine: &Routine, args: &[Rc<Tensor>], dtype: DType, shape: Vec
     }
 }
 
-fn iota(shape: Vec<usize>) -> Outcome {
-    let data = (0..elements(&shape)? as i64).map(Value::Int).collect();
+fn iota(shape: Vec<usize>, control: &Control) -> Outcome {
+    let data = (0..elements(&shape)? as i64).take_while(|_| !control.is_interrupted()).map(Value::Int).collect();
     Ok(Tensor { dtype: DType::I64, shape, data })
 }
 
-fn elementwise(op: &Elementwise, args: &[Rc<Tensor>], dtype: DType, shape: Vec<usize>) -> Outcome {
+fn elementwise(op: &Elementwise, args: &[Rc<Tensor>], dtype: DType, shape: Vec<usize>, control: &Control) -> Outcome {
     let count = elements(&shape)?;
     if args.iter().any(|arg| arg.data.len() != count) {
         return unsupported("sizes that do not fit together");
     }
     let mut operands = vec![Value::Bool(false); args.len()];
     let mut data = Vec::with_capacity(count);
-    for position in 0..count {
+    for position in (0..count).take_while(|_| !control.is_interrupted()) {
         for (operand, arg) in operands.iter_mut().zip(args) {
             *operand = arg.data[position];
         }
@@ -92,13 +113,13 @@ fn wide(dtype: DType) -> DType {
     if dtype == DType::F32 { DType::F64 } else { dtype }
 }
 
-fn reduce(kind: &Reduction, x: &Tensor, axes: &[usize], dtype: DType, shape: Vec<usize>) -> Outcome {
+fn reduce(kind: &Reduction, x: &Tensor, axes: &[usize], dtype: DType, shape: Vec<usize>, control: &Control) -> Outcome {
     let (kept, all) = (remaining(x.shape.len(), axes), strides(&x.shape));
     let starts = offsets(&shape, &pick(&all, &kept))?;
     let along = offsets(&pick(&x.shape, axes), &pick(&all, axes))?;
     let mut data = Vec::with_capacity(starts.len());
     for start in starts {
-        let elements = along.iter().map(|offset| x.at(start + offset));
+        let elements = along.iter().take_while(|_| !control.is_interrupted()).map(|offset| x.at(start + offset));
         let result = if kind.positional { position(kind, elements)? } else { total(kind, x.dtype, elements)? };
         data.push(result.cast(dtype));
     }
@@ -196,7 +217,13 @@ struct Walk<T> {
     along: Vec<i64>,
 }
 
-fn contract(args: &[Rc<Tensor>], labels: &[Vec<u8>], result: &[u8], dtype: DType, shape: Vec<usize>) -> Outcome {
+fn contract(
+    args: &[Rc<Tensor>],
+    (labels, result): (&[Vec<u8>], &[u8]),
+    dtype: DType,
+    shape: Vec<usize>,
+    control: &Control,
+) -> Outcome {
     let mut extents = [0usize; 256];
     let mut summed: Vec<u8> = Vec::new();
     for (arg, labels) in args.iter().zip(labels) {
@@ -223,11 +250,12 @@ fn contract(args: &[Rc<Tensor>], labels: &[Vec<u8>], result: &[u8], dtype: DType
     let plain = summed.is_empty();
     let data: Vec<Value> = if dtype == DType::I64 {
         let walks = walks.into_iter().map(|(arg, starts, along)| walk(arg, starts, along, Value::int));
-        let sums = sums_of_products(&walks.collect::<Vec<_>>(), plain, 0, i64::wrapping_mul, i64::wrapping_add)?;
+        let sums =
+            sums_of_products(&walks.collect::<Vec<_>>(), plain, control, (0, i64::wrapping_mul, i64::wrapping_add))?;
         sums.into_iter().map(Value::Int).collect()
     } else {
         let walks = walks.into_iter().map(|(arg, starts, along)| walk(arg, starts, along, Value::f64));
-        let sums = sums_of_products(&walks.collect::<Vec<_>>(), plain, 0.0, |a, b| a * b, |a, b| a + b)?;
+        let sums = sums_of_products(&walks.collect::<Vec<_>>(), plain, control, (0.0, |a, b| a * b, |a, b| a + b))?;
         sums.into_iter().map(|sum: f64| Value::F64(sum).cast(dtype)).collect()
     };
     Ok(Tensor { dtype, shape, data })
@@ -242,9 +270,8 @@ fn walk<T>(arg: &Tensor, starts: Vec<i64>, along: Vec<i64>, element: fn(Value) -
 fn sums_of_products<T: Copy>(
     walks: &[Walk<T>],
     plain: bool,
-    zero: T,
-    times: impl Fn(T, T) -> T,
-    plus: impl Fn(T, T) -> T,
+    control: &Control,
+    (zero, times, plus): (T, impl Fn(T, T) -> T, impl Fn(T, T) -> T),
 ) -> Result<Vec<T>, FaultKind> {
     let Some((first, rest)) = walks.split_first() else { return Ok(Vec::new()) };
     let element = |walk: &Walk<T>, at: usize, term: usize| {
@@ -252,6 +279,9 @@ fn sums_of_products<T: Copy>(
         walk.data.get(offset as usize).copied()
     };
     let product = |at: usize, term: usize| {
+        if control.is_interrupted() {
+            return None;
+        }
         rest.iter().try_fold(element(first, at, term)?, |product, walk| Some(times(product, element(walk, at, term)?)))
     };
     let sum = |at: usize| match plain {

@@ -11,6 +11,7 @@ mod tests;
 use crate::graph::{Binder, Graph, NodeId, Op, Size, SizeEnv, VarId, verify};
 use crate::ops::elementwise::Value;
 use crate::runtime::array::{Array, DType};
+use crate::runtime::control::{Control, Count};
 use crate::syntax::span::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt;
@@ -49,6 +50,8 @@ pub enum FaultKind {
         /// What the program says then.
         message: Option<String>,
     },
+    /// Somebody asked the evaluation to stop.
+    Interrupted,
     /// The graph or an input is not what an evaluation can start from, for this reason.
     Unsupported(String),
     /// A size that depends on a variable without a value.
@@ -64,6 +67,7 @@ impl fmt::Display for FaultKind {
             FaultKind::DivisionByZero => f.write_str("an integer was divided by zero"),
             FaultKind::Assertion { message: Some(message) } => write!(f, "assertion failed: {message}"),
             FaultKind::Assertion { message: None } => f.write_str("assertion failed"),
+            FaultKind::Interrupted => f.write_str("the evaluation was asked to stop"),
             FaultKind::Unsupported(reason) => f.write_str(reason),
             FaultKind::NoSize(size) => write!(f, "the size `{size}` is not known"),
         }
@@ -80,11 +84,22 @@ impl std::error::Error for Fault {}
 
 /// The results of a graph. Its checks are evaluated first, in order; the first that fails is the error.
 pub fn evaluate(graph: &Graph, inputs: &[Array], sizes: &SizeEnv) -> Result<Vec<Array>, Fault> {
+    evaluate_under(graph, inputs, sizes, &Control::default())
+}
+
+/// The same, which stops when `control` says so.
+pub fn evaluate_under(
+    graph: &Graph,
+    inputs: &[Array],
+    sizes: &SizeEnv,
+    control: &Control,
+) -> Result<Vec<Array>, Fault> {
     let fault = |kind| Fault { kind, span: graph.span };
     verify(graph).map_err(|message| fault(FaultKind::Unsupported(message)))?;
     let mut interpreter = Interpreter {
         graph,
         inputs,
+        control,
         sizes: sizes.clone(),
         values: vec![None; graph.len()],
         bound: vec![None; graph.vars().len()],
@@ -122,6 +137,7 @@ struct Region {
 struct Interpreter<'a> {
     graph: &'a Graph,
     inputs: &'a [Array],
+    control: &'a Control,
     sizes: SizeEnv,
     /// What has been evaluated, for the present binding of the index variables.
     values: Vec<Option<Rc<Tensor>>>,
@@ -141,6 +157,9 @@ impl Interpreter<'_> {
             if self.values[id.0 as usize].is_some() {
                 pending.pop();
                 continue;
+            }
+            if self.control.is_interrupted() {
+                return Err(self.fault(id, FaultKind::Interrupted));
             }
             let known = pending.len();
             let operands = self.before(id).map_err(|kind| self.fault(id, kind))?;
@@ -228,7 +247,7 @@ impl Interpreter<'_> {
             op => {
                 let args: Vec<Rc<Tensor>> =
                     node.inputs.iter().filter_map(|input| self.values[input.0 as usize].clone()).collect();
-                eval::evaluate(op, &args, node.ty.dtype, shape, &self.sizes)
+                eval::evaluate(op, &args, node.ty.dtype, shape, &self.sizes, self.control)
             }
         };
         result.map_err(|kind| self.fault(id, kind))
@@ -260,7 +279,9 @@ impl Interpreter<'_> {
         // The same variable may be bound further out: what was evaluated for its value there is kept aside.
         let outer_value = self.bound[var.0 as usize];
         let outer: Vec<_> = region.inside.iter().map(|inner| self.values[inner.0 as usize].take()).collect();
+        let count = self.control.count(extent as i64);
         for value in 0..extent {
+            count.iter().for_each(Count::step);
             for inner in &region.inside {
                 self.values[inner.0 as usize] = None;
             }
@@ -289,7 +310,9 @@ impl Interpreter<'_> {
         let outer: Vec<_> = binder.states.iter().map(|state| self.states[state.0 as usize].take()).collect();
         let outer_count = self.bound[binder.counter.0 as usize];
         let mut count = 0;
+        let progress = self.control.count(if limit == i64::MAX { 0 } else { limit });
         while count < limit {
+            progress.iter().for_each(Count::step);
             for inner in &region.inside {
                 self.values[inner.0 as usize] = None;
             }

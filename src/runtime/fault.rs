@@ -18,6 +18,16 @@ impl Fault {
         Fault { site: usize::MAX, values: [0; 2] }
     }
 
+    /// Somebody asked the kernel to stop.
+    pub fn interrupted() -> Fault {
+        Fault { site: usize::MAX - 1, values: [0; 2] }
+    }
+
+    /// Whether somebody asked the kernel to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.site == usize::MAX - 1
+    }
+
     /// Whether no check of the program failed.
     pub fn is_internal(&self) -> bool {
         self.site == usize::MAX
@@ -28,6 +38,9 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.is_internal() {
             return f.write_str("the kernel failed for a reason of its own");
+        }
+        if self.is_interrupted() {
+            return f.write_str("the kernel was asked to stop");
         }
         write!(f, "check {} failed with {:?}", self.site, self.values)
     }

@@ -4,6 +4,7 @@
 //! Always holds: results are bitwise equal for every number of threads.
 
 pub mod array;
+pub mod control;
 pub mod execute;
 pub mod fault;
 pub mod half;

@@ -5,7 +5,8 @@
 //! last bit for every number of threads.
 #![allow(unsafe_code)]
 
-use super::threads::{Context, INTERNAL, Threads};
+use super::control::Count;
+use super::threads::{Context, INTERNAL, INTERRUPTED, Threads};
 use gemm::{Parallelism, gemm};
 
 /// Products of fewer floating-point operations stay on the calling thread.
@@ -80,14 +81,18 @@ impl Scalar for f64 {
     const ONE: f64 = 1.0;
 }
 
+/// Blocks of more floating-point operations are cut the other way too, so that a product can be stopped in the midst of it.
+const LONG: i64 = 1 << 30;
+
 /// How many blocks a product is cut into: of rows, and of columns.
 fn blocks(request: &Request) -> (i64, i64) {
     let work = 2 * request.m.saturating_mul(request.n).saturating_mul(request.k);
     let cut = |extent: i64| (extent / BLOCK).max(1);
+    let again = |parts: i64, other: i64| (work / parts / LONG).clamp(1, cut(other));
     match work {
         _ if work < SERIAL => (1, 1),
-        _ if request.m >= request.n => (cut(request.m), 1),
-        _ => (1, cut(request.n)),
+        _ if request.m >= request.n => (cut(request.m), again(cut(request.m), request.n)),
+        _ => (again(cut(request.n), request.m), cut(request.n)),
     }
 }
 
@@ -101,20 +106,30 @@ unsafe fn product<T: Scalar>(threads: &Threads, request: &Request) -> i64 {
     // Small matrices of a batch are handed out several at a time.
     let together = if parts > 1 { 1 } else { (request.batch * SERIAL / 4 / work.max(1)).clamp(1, request.batch) };
     let groups = (request.batch + together - 1) / together;
+    let items = groups * parts;
+    let control = threads.control();
+    let count = control.count(if work < SERIAL { 0 } else { items });
     let one = |item: i64| {
+        if control.is_interrupted() {
+            return;
+        }
         let (group, part) = (item / parts, item % parts);
         for index in group * together..request.batch.min((group + 1) * together) {
             // SAFETY: the caller's promise; parts are disjoint.
             unsafe { block::<T>(request, index, (part % rows, rows), (part / rows, columns)) };
         }
+        count.iter().for_each(Count::step);
     };
-    let items = groups * parts;
     let finished = if work < SERIAL {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (0..items).for_each(one))).is_ok()
     } else {
         threads.for_each(items as usize, |item| one(item as i64))
     };
-    if finished { 0 } else { INTERNAL }
+    match finished {
+        true if control.is_interrupted() => INTERRUPTED,
+        true => 0,
+        false => INTERNAL,
+    }
 }
 
 /// The part of an extent that is `index` of `count` nearly equal ones, in multiples of 16.

@@ -6,7 +6,8 @@
 #![allow(unsafe_code)]
 
 use super::array::DType;
-use super::threads::{Context, INTERNAL};
+use super::control::Count;
+use super::threads::{Context, INTERNAL, INTERRUPTED};
 use crate::ops::routine::{self, Elements, ElementsMut, Routine, Row};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -109,19 +110,29 @@ unsafe extern "C" fn run(context: *const Context, table: *const i64) -> i64 {
     let Some(request) = request else { return INTERNAL };
     let total = request.work.saturating_mul(request.rows as i64);
     let together = (BLOCK / request.work.max(1)).max(1) as usize;
+    let blocks = request.rows.div_ceil(together);
+    let control = threads.control();
+    let count = control.count(if total < SERIAL { 0 } else { blocks as i64 });
     let block = |index: usize| {
+        if control.is_interrupted() {
+            return;
+        }
         for row in index * together..request.rows.min((index + 1) * together) {
             // SAFETY: the caller's promise; blocks are disjoint ranges of rows.
             unsafe { one(&request, row) };
         }
+        count.iter().for_each(Count::step);
     };
-    let blocks = request.rows.div_ceil(together);
     let finished = if total < SERIAL {
         catch_unwind(AssertUnwindSafe(|| (0..blocks).for_each(block))).is_ok()
     } else {
         threads.for_each(blocks, block)
     };
-    if finished { 0 } else { INTERNAL }
+    match finished {
+        true if control.is_interrupted() => INTERRUPTED,
+        true => 0,
+        false => INTERNAL,
+    }
 }
 
 /// # Safety

@@ -1,21 +1,24 @@
-//! Threads for the outermost loops of kernels.
+//! Threads for the outermost loops of kernels, and the control that others have over what runs on them.
 //!
 //! In: a loop as a function of a range, and its extent. Out: the loop run, in blocks on several threads if it pays.
 //! Always holds: blocks depend on the extent and the work alone, never on the number of threads, and of several faults
 //! the one of the lowest block is reported.
 #![allow(unsafe_code)]
 
+use super::control::{Control, Count};
 use super::sizes::{Binder, bind_size};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::RefCell;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// The status for a failure of the run-time library itself.
 pub(crate) const INTERNAL: i64 = -1;
+/// The status for a run that was asked to stop.
+pub(crate) const INTERRUPTED: i64 = -2;
 
 /// Loops of less work (in simple operations) stay on the calling thread: handing work over and waiting takes up to
 /// 45 µs.
@@ -29,6 +32,7 @@ const BLOCKS: i64 = 128;
 pub struct Threads {
     count: usize,
     pool: OnceLock<Option<ThreadPool>>,
+    control: Arc<Control>,
 }
 
 impl Default for Threads {
@@ -41,7 +45,17 @@ impl Default for Threads {
 impl Threads {
     /// At most `count` threads; 1 means the calling one only.
     pub fn new(count: usize) -> Threads {
-        Threads { count: count.max(1), pool: OnceLock::new() }
+        Threads::under(count, Arc::default())
+    }
+
+    /// At most `count` threads, whose work answers to `control`.
+    pub fn under(count: usize, control: Arc<Control>) -> Threads {
+        Threads { count: count.max(1), pool: OnceLock::new(), control }
+    }
+
+    /// What may stop the work, and sees how far it is.
+    pub fn control(&self) -> &Arc<Control> {
+        &self.control
     }
 
     /// The number of threads.
@@ -86,6 +100,8 @@ type Loop = unsafe extern "C" fn(*const i64, i64, i64, *mut i64) -> i64;
 pub(crate) fn symbol(name: &str) -> Option<*const u8> {
     match name {
         "parallel_for" => Some(parallel_for as *const u8),
+        "begin_loop" => Some(begin_loop as *const u8),
+        "end_loop" => Some(end_loop as *const u8),
         "bind_size" => Some(bind_size as *const u8),
         _ => None,
     }
@@ -122,7 +138,7 @@ unsafe extern "C" fn parallel_for(
     let threads = unsafe { (*context).threads };
     let total = extent.saturating_mul(work.max(1));
     let blocks = (total / BLOCK).clamp(1, BLOCKS).min(extent.max(1));
-    if total < SERIAL || blocks == 1 || threads.count == 1 {
+    if total < SERIAL || blocks == 1 {
         // SAFETY: the caller's promise.
         return unsafe { body(frame, 0, extent, record) };
     }
@@ -131,8 +147,14 @@ unsafe extern "C" fn parallel_for(
     let faults: Vec<OnceLock<(i64, [i64; 2])>> = (0..blocks).map(|_| OnceLock::new()).collect();
     let lowest = AtomicUsize::new(usize::MAX);
     let frame = Shared(frame);
+    let count = threads.control.count(blocks as i64);
     let finished = threads.for_each(blocks, |block| {
         if block > lowest.load(Ordering::Relaxed) {
+            return;
+        }
+        if threads.control.is_interrupted() {
+            let _ = faults[block].set((INTERRUPTED, [0; 2]));
+            lowest.fetch_min(block, Ordering::Relaxed);
             return;
         }
         let begin = block as i64 * length;
@@ -144,6 +166,7 @@ unsafe extern "C" fn parallel_for(
             let _ = faults[block].set((status, values));
             lowest.fetch_min(block, Ordering::Relaxed);
         }
+        count.iter().for_each(Count::step);
     });
     let fault = faults.iter().find_map(OnceLock::get);
     match (finished, fault) {
@@ -155,6 +178,25 @@ unsafe extern "C" fn parallel_for(
             *status
         }
     }
+}
+
+/// A loop of so many iterations begins: where it writes how many it has done.
+///
+/// # Safety
+/// The context is that of the run.
+unsafe extern "C" fn begin_loop(context: *const Context, total: i64) -> *const AtomicI64 {
+    // SAFETY: the caller's promise.
+    unsafe { (*context).threads }.control.begin(total)
+}
+
+/// The loop that was given `place` has ended.
+///
+/// # Safety
+/// The context is that of the run.
+unsafe extern "C" fn end_loop(context: *const Context, place: *const AtomicI64) -> i64 {
+    // SAFETY: the caller's promise.
+    unsafe { (*context).threads }.control.end(place);
+    0
 }
 
 #[cfg(test)]

@@ -61,11 +61,12 @@ impl Runnable {
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
-                interp::evaluate(graph, &inputs, sizes).map_err(|fault| {
+                interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
                     let kind = match &fault.kind {
                         FaultKind::Index { axis, index, extent } => {
                             return index_fault(*axis, *index, *extent, fault.span);
                         }
+                        FaultKind::Interrupted => return interrupted(),
                         FaultKind::DivisionByZero => return division_fault(fault.span),
                         FaultKind::Assertion { message } => return assertion_fault(message.as_deref(), fault.span),
                         FaultKind::Unsupported(text) | FaultKind::NoSize(text) => text,
@@ -82,6 +83,11 @@ fn bug(text: &str) -> Box<Diagnostic> {
         .help("please report this with the program that caused it")
 }
 
+/// The program was asked to stop.
+pub(super) fn interrupted() -> Box<Diagnostic> {
+    Diagnostic::global(codes::INTERRUPTED, "stopped by Ctrl-C")
+}
+
 fn explain(failure: Failure, sites: &[FaultSite]) -> Box<Diagnostic> {
     match failure {
         Failure::Memory { needed, limit } => {
@@ -94,6 +100,9 @@ fn explain(failure: Failure, sites: &[FaultSite]) -> Box<Diagnostic> {
 }
 
 fn explain_fault(fault: Fault, sites: &[FaultSite]) -> Box<Diagnostic> {
+    if fault.is_interrupted() {
+        return interrupted();
+    }
     let Some(site) = sites.get(fault.site) else { return bug("the kernel failed for a reason of its own") };
     match &site.kind {
         CheckKind::Index { axis } => index_fault(*axis, fault.values[0], fault.values[1], site.span),

@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Result as Checking, codes};
 use crate::graph::Graph;
 use crate::loops;
 use crate::pipeline::{self, Context};
+use crate::syntax::span::FileId;
 use crate::syntax::{dump, lexer};
 
 /// A stage whose result can be shown.
@@ -58,8 +59,7 @@ impl Module {
     /// When there is no such function, or the program does not get that far.
     pub fn emit(&self, stage: &Stage, function: Option<&str>) -> Result<String, Error> {
         match stage {
-            Stage::Tokens => Ok(self.tokens()),
-            Stage::Ast => Ok(self.ast()),
+            Stage::Tokens | Stage::Ast => Ok(emit_text(self.sources.get(FileId(0)).1, stage)),
             _ => {
                 let graph = match function {
                     Some(name) => self.checked(name)?.graph.clone(),
@@ -69,23 +69,20 @@ impl Module {
             }
         }
     }
-
-    fn tokens(&self) -> String {
-        let file = crate::syntax::span::FileId(0);
-        let (_, text) = self.sources.get(file);
-        let lexed = lexer::lex(file, text);
-        let line = |token: &lexer::Lexeme| format!("{}..{} {}\n", token.span.start, token.span.end, token.token);
-        lexed.tokens.iter().map(line).collect()
-    }
-
-    fn ast(&self) -> String {
-        let file = crate::syntax::span::FileId(0);
-        let (_, text) = self.sources.get(file);
-        crate::syntax::parse(file, text).map(|module| dump(&module)).unwrap_or_default()
-    }
 }
 
-fn emit_graph(graph: &Graph, stage: &Stage) -> Checking<String> {
+/// A text by itself: its tokens, or its syntax tree.
+pub(super) fn emit_text(text: &str, stage: &Stage) -> String {
+    let file = FileId(0);
+    if *stage == Stage::Ast {
+        return crate::syntax::parse(file, text).map(|module| dump(&module)).unwrap_or_default();
+    }
+    let lexed = lexer::lex(file, text);
+    let line = |token: &lexer::Lexeme| format!("{}..{} {}\n", token.span.start, token.span.end, token.token);
+    lexed.tokens.iter().map(line).collect()
+}
+
+pub(super) fn emit_graph(graph: &Graph, stage: &Stage) -> Checking<String> {
     if *stage == Stage::Graph {
         return Ok(graph.to_string());
     }

@@ -6,7 +6,7 @@
 use super::{Error, Module, Session};
 use crate::check::Functions;
 use crate::diagnostic::{Diagnostic, Sources, codes};
-use crate::syntax::ast::{Import, Item};
+use crate::syntax::ast::{Import, Input, Item, Statement};
 use crate::syntax::parse_bytes;
 use crate::syntax::span::Span;
 use std::path::{Path, PathBuf};
@@ -19,16 +19,26 @@ struct Reader {
     problems: Vec<Box<Diagnostic>>,
 }
 
+/// A program as it was read: its parts, and what is wrong with the text.
+pub(super) struct Parts {
+    pub(super) sources: Sources,
+    pub(super) functions: Functions,
+    pub(super) inputs: Vec<Input>,
+    pub(super) statements: Vec<Statement>,
+    pub(super) problems: Vec<Box<Diagnostic>>,
+}
+
 /// Compiles a file.
 pub(super) fn compile_file(session: &Session, path: &Path) -> Result<Module, Error> {
-    let shown = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => compile(session, &shown, &bytes, Some(path)),
-        Err(error) => {
-            let diagnostic = Diagnostic::global(codes::FILE, format!("cannot read {shown}: {}", plain(&error)));
-            Err(Error::new(vec![diagnostic], Sources::default()))
-        }
-    }
+    compile(session, &path.display().to_string(), &read_program(path)?, Some(path))
+}
+
+/// The bytes of a program.
+pub(super) fn read_program(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| {
+        let text = format!("cannot read {}: {}", path.display(), plain(&error));
+        Error::new(vec![Diagnostic::global(codes::FILE, text)], Sources::default())
+    })
 }
 
 fn plain(error: &std::io::Error) -> String {
@@ -40,10 +50,10 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
-/// Compiles a text; `path` is where its imports are looked up.
-pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option<&Path>) -> Result<Module, Error> {
+/// Reads a text behind those of `sources`; `path` is where its imports are looked up.
+pub(super) fn read(sources: Sources, name: &str, source: &[u8], path: Option<&Path>) -> Parts {
     let mut reader = Reader {
-        sources: Sources::default(),
+        sources,
         functions: Functions::default(),
         seen: path.and_then(|path| path.canonicalize().ok()).into_iter().collect(),
         problems: Vec::new(),
@@ -59,24 +69,31 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
             Item::Statement(statement) => statements.push(statement),
         }
     }
+    let Reader { sources, functions, problems, .. } = reader;
+    Parts { sources, functions, inputs, statements, problems }
+}
+
+/// Compiles a text; `path` is where its imports are looked up.
+pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option<&Path>) -> Result<Module, Error> {
+    let mut parts = read(Sources::default(), name, source, path);
     let mut warnings = Vec::new();
-    let closed = reader.functions.names().filter(|name| !reader.functions.takes_lists(name));
+    let closed = parts.functions.names().filter(|name| !parts.functions.takes_lists(name));
     for name in closed.map(str::to_string).collect::<Vec<_>>() {
-        match reader.functions.get(&name, Span::default()) {
+        match parts.functions.get(&name, Span::default()) {
             Ok(checked) => warnings.extend(checked.warnings.iter().cloned()),
-            Err(problem) if !reader.problems.contains(&problem) => reader.problems.push(problem),
+            Err(problem) if !parts.problems.contains(&problem) => parts.problems.push(problem),
             Err(_) => {}
         }
     }
-    if !reader.problems.is_empty() {
-        reader.problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
-        return Err(Error::new(reader.problems, reader.sources));
+    if !parts.problems.is_empty() {
+        parts.problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
+        return Err(Error::new(parts.problems, parts.sources));
     }
     Ok(Module {
-        sources: reader.sources,
-        functions: reader.functions,
-        inputs,
-        statements,
+        sources: parts.sources,
+        functions: parts.functions,
+        inputs: parts.inputs,
+        statements: parts.statements,
         warnings,
         threads: session.threads.clone(),
     })

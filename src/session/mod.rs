@@ -4,22 +4,29 @@
 //! Always holds: nothing here panics on bad input, and a session that reported an error goes on.
 #![deny(clippy::indexing_slicing)]
 
+mod asking;
 mod compile;
 mod emit;
 mod error;
 mod files;
+mod interactive;
 mod kernel;
+mod output;
 mod plots;
 mod script;
 mod stepping;
 
+pub use asking::Measurement;
 pub use emit::Stage;
 pub use error::{Error, Warning};
+pub use interactive::{Answer, Interactive, LAST, Outlet};
 pub use kernel::Kernel;
+pub use output::Output;
 pub use script::{InputSource, RunOptions};
 
 use crate::check::{Checked, Functions};
 use crate::diagnostic::{Diagnostic, Sources};
+use crate::runtime::control::Control;
 use crate::runtime::threads::Threads;
 use crate::syntax::ast::{Input, Statement};
 use crate::syntax::span::Span;
@@ -73,6 +80,11 @@ impl Session {
     /// A session whose kernels use at most `threads` threads.
     pub fn with_threads(threads: usize) -> Session {
         Session { threads: Arc::new(Threads::new(threads)) }
+    }
+
+    /// What may stop whatever the session runs, from another thread, and sees how far it is.
+    pub fn control(&self) -> Arc<Control> {
+        self.threads.control().clone()
     }
 
     /// Reads a program and checks its functions.

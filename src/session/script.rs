@@ -4,12 +4,13 @@
 //! Always holds: all inputs and statements are checked before anything is printed or written (a program that asks for
 //! the time, or that loads what it saves, is run up to there first), and effects happen in program order.
 
-use super::compile::Runnable;
+use super::compile::{Runnable, interrupted};
+use super::interactive::{Outlet, bound_nodes};
 use super::kernel::bind_sizes;
 use super::{Error, Module, Warning, stepping};
 use crate::check::plots::{PLOTS, Plot};
 use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
-use crate::diagnostic::{Diagnostic, Result as Checking, codes, nearest};
+use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes, nearest};
 use crate::graph::{Copier, Graph, NodeId, Op, Size, SizeEnv, Type, reachable};
 use crate::io;
 use crate::pipeline::Context;
@@ -17,18 +18,19 @@ use crate::plot::Terminal;
 use crate::runtime::array::{Array, ArrayView, DType};
 use crate::runtime::half::{bf16_from_f64, f16_from_f64};
 use crate::runtime::print::format_array;
+use crate::runtime::threads::Threads;
 use crate::syntax::ast::{Argument, Expr, ExprKind, Input, Statement, StatementKind};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
 use crate::with_typed_array;
 use ndarray::Axis;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where a program's inputs come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,10 +52,26 @@ pub struct RunOptions {
     pub terminal: Terminal,
 }
 
+/// How statements are run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Settings {
+    /// In the reference interpreter instead of as machine code.
+    pub(super) interpret: bool,
+    /// What plots are drawn on.
+    pub(super) terminal: Terminal,
+}
+
 /// Files and the clock, for statements.
-struct Outside {
+pub(super) struct Outside {
     start: Instant,
     dry: bool,
+}
+
+impl Outside {
+    /// With a clock that has been running since then.
+    pub(super) fn since(start: Instant) -> Outside {
+        Outside { start, dry: false }
+    }
 }
 
 impl Host for Outside {
@@ -86,17 +104,21 @@ impl Pending {
 }
 
 pub(super) struct Runner<'m, 'o> {
-    module: &'m Module,
+    sources: &'m Sources,
+    pub(super) threads: &'m Threads,
     pub(super) checker: Checker<'m>,
     /// How many loops are being run step by step, one in the other.
     pub(super) steps: usize,
     /// Code of earlier iterations, by the graph that it was made of.
     compiled: RefCell<FxHashMap<String, Rc<Runnable>>>,
-    interpret: bool,
-    terminal: Terminal,
+    settings: Settings,
     pub(super) values: FxHashMap<NodeId, Array>,
     pending: Vec<Pending>,
     checked: usize,
+    /// If there is such a set, no other values are taken as known than these and what was loaded.
+    pub(super) given_only: Option<FxHashSet<NodeId>>,
+    /// How long code has run.
+    pub(super) ran: Cell<Duration>,
     out: &'o mut dyn Write,
     warn: &'o mut dyn FnMut(Warning),
     warned: usize,
@@ -108,7 +130,7 @@ impl Module {
     /// # Errors
     /// When an input is missing, misshapen or surplus, when a statement does not check, or when one fails.
     pub fn run(&self, options: &RunOptions, out: &mut dyn Write, warn: &mut dyn FnMut(Warning)) -> Result<(), Error> {
-        let mut outside = Outside { start: Instant::now(), dry: false };
+        let mut outside = Outside::since(Instant::now());
         let given = gather(&options.inputs).and_then(|given| self.match_inputs(given)).map_err(|d| self.error(d))?;
         for warning in &self.warnings {
             warn(self.warning(warning));
@@ -117,22 +139,10 @@ impl Module {
         checker.live = true;
         checker.announce(&self.statements);
         let values = bind_inputs(&mut checker, &self.inputs, given).map_err(|d| self.error(d))?;
-        let (interpret, terminal) = (options.interpret, options.terminal);
-        let mut runner = Runner {
-            module: self,
-            checker,
-            interpret,
-            terminal,
-            values,
-            steps: 0,
-            compiled: RefCell::default(),
-            pending: Vec::new(),
-            checked: 0,
-            out,
-            warn,
-            warned: 0,
-        };
-        runner.run().map_err(|d| self.error(d))
+        let settings = Settings { interpret: options.interpret, terminal: options.terminal };
+        let mut outlet = Outlet { out, warn };
+        let mut runner = Runner::new(checker, values, (&self.sources, &self.threads), settings, &mut outlet);
+        runner.run(&self.statements).map_err(|d| self.error(d))
     }
 
     /// Checks the statements without running them, inputs of any size; gives the warnings.
@@ -467,6 +477,12 @@ fn save(checker: &mut Checker<'_>, args: &[Argument], span: Span) -> Checking<Ef
     Ok(Effect::Save(PathBuf::from(path), parts, span))
 }
 
+/// Whether an expression is there for what it does to the world.
+pub(super) fn is_effect(expr: &Expr) -> bool {
+    let ExprKind::Call(callee, _) = &expr.kind else { return false };
+    matches!(&callee.kind, ExprKind::Name(name) if matches!(name.as_str(), "print" | "save") || PLOTS.contains(&name.as_str()))
+}
+
 /// Calls `f` with the arguments of every call of the builtin in the statement.
 fn calls(statement: &Statement, name: &str, f: &mut dyn FnMut(&[Argument])) {
     visit::statement_expressions(statement, &mut |expr| {
@@ -496,13 +512,53 @@ fn loads(statement: &Statement) -> Vec<PathBuf> {
     paths
 }
 
-impl Runner<'_, '_> {
-    fn run(&mut self) -> Checking<()> {
-        let module = self.module;
-        for statement in &module.statements {
-            self.statement(statement)?;
+impl<'m, 'o> Runner<'m, 'o> {
+    /// Something that runs statements which go on where `checker` stands, with values that are known already.
+    pub(super) fn new(
+        checker: Checker<'m>,
+        values: FxHashMap<NodeId, Array>,
+        (sources, threads): (&'m Sources, &'m Threads),
+        settings: Settings,
+        outlet: &'o mut Outlet<'_>,
+    ) -> Runner<'m, 'o> {
+        let (checked, warned) = (checker.graph.checks.len(), checker.warnings.len());
+        Runner {
+            sources,
+            threads,
+            checker,
+            settings,
+            values,
+            steps: 0,
+            compiled: RefCell::default(),
+            pending: Vec::new(),
+            checked,
+            given_only: None,
+            ran: Cell::default(),
+            out: &mut *outlet.out,
+            warn: &mut *outlet.warn,
+            warned,
         }
+    }
+}
+
+impl Runner<'_, '_> {
+    fn run(&mut self, statements: &[Statement]) -> Checking<()> {
+        statements.iter().try_for_each(|statement| self.statement(statement))?;
         self.flush(Vec::new())
+    }
+
+    /// The same; whatever is bound to a name is computed too.
+    pub(super) fn run_and_keep(&mut self, statements: &[Statement]) -> Checking<()> {
+        statements.iter().try_for_each(|statement| self.statement(statement))?;
+        let mut bound = Vec::new();
+        bound_nodes(&self.checker.scope, &mut bound);
+        let live = bound.into_iter().map(|id| self.checker.graph.unmarked(id)).collect();
+        self.flush(live)
+    }
+
+    /// An error if the program has been asked to stop.
+    pub(super) fn go_on(&self) -> Checking<()> {
+        if self.threads.control().is_interrupted() { Err(interrupted()) } else { Ok(()) }
     }
 
     /// Checks a statement, and notes what it does. One that cannot be done as a whole is done step by step.
@@ -581,6 +637,7 @@ impl Runner<'_, '_> {
         let checks: Vec<NodeId> = pending.iter().flat_map(|p| self.checks_of(p)).copied().collect();
         match self.compute(&roots, &checks) {
             Ok(()) => pending.iter().try_for_each(|p| self.perform(p.effect.as_ref())),
+            Err(problem) if problem.code == codes::INTERRUPTED => Err(problem),
             Err(problem) => {
                 // Once more, statement by statement, so that what stands above the failing one is done.
                 for p in &pending {
@@ -595,6 +652,7 @@ impl Runner<'_, '_> {
 
     /// Computes nodes and remembers their values.
     fn compute(&mut self, roots: &[NodeId], checks: &[NodeId]) -> Checking<()> {
+        self.go_on()?;
         let mut wanted: Vec<NodeId> = Vec::new();
         for &root in roots {
             if !self.values.contains_key(&root) && !wanted.contains(&root) {
@@ -617,12 +675,15 @@ impl Runner<'_, '_> {
     fn evaluate(&self, graph: &Graph, inputs: &[NodeId], context: &mut Context) -> Checking<Vec<Array>> {
         let runnable = self.runnable(graph, context)?;
         let views: Vec<ArrayView<'_>> = inputs.iter().filter_map(|id| self.values.get(id)).map(Array::view).collect();
-        runnable.call(&views, &SizeEnv::new(), &self.module.threads)
+        let start = Instant::now();
+        let results = runnable.call(&views, &SizeEnv::new(), self.threads);
+        self.ran.set(self.ran.get() + start.elapsed());
+        results
     }
 
     /// The code of a graph; inside of a loop that is run step by step, what was compiled for an earlier iteration.
-    fn runnable(&self, graph: &Graph, context: &mut Context) -> Checking<Rc<Runnable>> {
-        let make = |context: &mut Context| match self.interpret {
+    pub(super) fn runnable(&self, graph: &Graph, context: &mut Context) -> Checking<Rc<Runnable>> {
+        let make = |context: &mut Context| match self.settings.interpret {
             true => Runnable::interpreted(graph, context).map(Rc::new),
             false => Runnable::native(graph, context).map(Rc::new),
         };
@@ -643,20 +704,27 @@ impl Runner<'_, '_> {
         Ok(made)
     }
 
-    fn report(&mut self, warnings: &[Box<Diagnostic>]) {
+    pub(super) fn report(&mut self, warnings: &[Box<Diagnostic>]) {
         let own = self.checker.warnings.split_off(self.warned.min(self.checker.warnings.len()));
         for warning in own.iter().chain(warnings) {
-            (self.warn)(self.module.warning(warning));
+            (self.warn)(Warning::new(warning.clone(), self.sources.clone()));
         }
         self.warned = self.checker.warnings.len();
     }
 
+    /// Whether a node's value need not be computed.
+    fn is_known(&self, id: NodeId) -> bool {
+        let given = || matches!(self.checker.graph.node(id).op, Op::Input(_));
+        let allowed = self.given_only.as_ref().is_none_or(|names| names.contains(&id) || given());
+        allowed && self.values.contains_key(&id)
+    }
+
     /// The part of the program that computes `roots`, with what is known already as inputs.
-    fn segment(&self, roots: &[NodeId], checks: &[NodeId]) -> (Graph, Vec<NodeId>) {
+    pub(super) fn segment(&self, roots: &[NodeId], checks: &[NodeId]) -> (Graph, Vec<NodeId>) {
         let source = &self.checker.graph;
         let all: Vec<NodeId> = checks.iter().chain(roots).copied().collect();
         let kept = differentiated(source, &all);
-        let known = |id: NodeId| self.values.contains_key(&id) && !kept.contains(&id);
+        let known = |id: NodeId| self.is_known(id) && !kept.contains(&id);
         let mut needed: FxHashSet<NodeId> = all.into_iter().collect();
         for id in source.ids().rev() {
             if needed.contains(&id) && !known(id) {
@@ -668,11 +736,17 @@ impl Runner<'_, '_> {
         let mut copier = Copier::new(source);
         let mut inputs = Vec::new();
         for id in source.ids().filter(|id| needed.contains(id)) {
+            let node = source.node(id);
             if known(id) {
                 let name = format!("v{}", inputs.len());
                 let copy = graph.add_input(name, source.ty(id).clone());
                 copier.set(id, copy);
                 inputs.push(id);
+            } else if let (Op::Mark(_), false, [of]) = (&node.op, kept.contains(&id), node.inputs.as_slice()) {
+                // A name that nothing is differentiated by.
+                if let Some(copy) = copier.get(*of) {
+                    copier.set(id, copy);
+                }
             } else {
                 copier.copy(&mut graph, id);
             }
@@ -693,6 +767,7 @@ impl Runner<'_, '_> {
                 Ok(())
             }
             Some(Effect::Save(path, parts, span)) => {
+                self.go_on()?;
                 let arrays: Vec<(String, &Array)> = parts
                     .iter()
                     .filter_map(|(name, id)| Some((name.clone().unwrap_or_default(), self.values.get(id)?)))
@@ -703,7 +778,7 @@ impl Runner<'_, '_> {
                 };
                 saved.map_err(|error| error.diagnostic(Some(*span)))
             }
-            Some(Effect::Plot(plot)) => super::plots::draw(plot, &self.values, &self.terminal, self.out),
+            Some(Effect::Plot(plot)) => super::plots::draw(plot, &self.values, &self.settings.terminal, self.out),
         }
     }
 

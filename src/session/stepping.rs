@@ -11,6 +11,7 @@ use crate::check::plots::PLOTS;
 use crate::diagnostic::{Diagnostic, Result as Checking, codes};
 use crate::graph::{NodeId, Size, Type};
 use crate::runtime::array::Array;
+use crate::runtime::control::Count;
 use crate::syntax::ast::{Block, Expr, ExprKind, Iterable, Pattern, Statement, StatementKind};
 use crate::syntax::visit;
 
@@ -58,6 +59,12 @@ fn leaves(statement: &Statement) -> bool {
         visit::statement_blocks(statement, &mut |_, block| found |= block.statements.iter().any(leaves));
     }
     found
+}
+
+/// How many iterations a range has.
+fn trips(first: i64, last: i64, step: i64) -> i64 {
+    let span = if step > 0 { last.saturating_sub(first) } else { first.saturating_sub(last) };
+    span.max(0).unsigned_abs().div_ceil(step.unsigned_abs().max(1)) as i64
 }
 
 impl Runner<'_, '_> {
@@ -121,6 +128,7 @@ impl Runner<'_, '_> {
 
     /// One iteration; what its variables are is known behind it.
     fn iteration(&mut self, work: impl FnOnce(&mut Self) -> Checking<End>) -> Checking<End> {
+        self.go_on()?;
         let before = self.checker.scope.values();
         let end = work(self)?;
         let changed = self.checker.scope.values().into_iter().zip(before).filter(|(new, old)| new != old);
@@ -135,18 +143,25 @@ impl Runner<'_, '_> {
                 let bounds = self.asking(|r| r.checker.stepped_range(start, stop, step.as_ref()))?;
                 let [first, last, step] =
                     [self.integer(bounds[0])?, self.integer(bounds[1])?, self.integer(bounds[2])?];
+                let threads = self.threads;
+                let count = threads.control().count(trips(first, last, step));
                 let mut at = first;
                 while if step > 0 { at < last } else { at > last } {
                     let value = self.given(at);
                     if self.round(pattern, value, body)? == End::Break {
                         break;
                     }
+                    count.iter().for_each(Count::step);
                     let Some(next) = at.checked_add(step) else { break };
                     at = next;
                 }
             }
             Iterable::Over(expr) => {
-                for item in self.asking(|r| r.checker.stepped_items(expr))? {
+                let items = self.asking(|r| r.checker.stepped_items(expr))?;
+                let threads = self.threads;
+                let count = threads.control().count(items.len() as i64);
+                for item in items {
+                    count.iter().for_each(Count::step);
                     if self.round(pattern, item, body)? == End::Break {
                         break;
                     }
@@ -174,7 +189,7 @@ impl Runner<'_, '_> {
     }
 
     /// Checks something; whenever a size is needed that only running tells, what it depends on is run first.
-    fn asking<T>(&mut self, check: impl Fn(&mut Self) -> Checking<T>) -> Checking<T> {
+    pub(super) fn asking<T>(&mut self, check: impl Fn(&mut Self) -> Checking<T>) -> Checking<T> {
         loop {
             let done = check(self);
             self.take_loaded();

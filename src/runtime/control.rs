@@ -1,0 +1,126 @@
+//! What others may ask of a running kernel: to stop, and how far it is.
+//!
+//! In: a request from another thread (Ctrl-C); trip counts of loops as they run. Out: a flag that everything that may take long
+//! looks at, and numbers for a progress bar.
+//! Always holds: a flag that is up stays up until it is taken down by whoever runs the program; of loops inside of each
+//! other the outermost counts.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+/// Requests to a run, and its progress. Shared by everything that a session runs.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Control {
+    /// At the start, where generated code reads it.
+    stop: AtomicBool,
+    /// Iterations that the counting loop has done; generated code writes it.
+    done: AtomicI64,
+    /// Iterations that it will do; 0 while no loop counts.
+    total: AtomicI64,
+    /// Where loops write their progress that do not count.
+    unseen: AtomicI64,
+}
+
+impl Control {
+    /// Asks whatever runs to stop.
+    pub fn interrupt(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes a request back, before something is run anew.
+    pub fn clear(&self) {
+        self.stop.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether what runs should stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// How far the outermost loop with a known number of iterations is: done, and all.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        let total = u64::try_from(self.total.load(Ordering::Acquire)).ok().filter(|&total| total > 0)?;
+        let done = u64::try_from(self.done.load(Ordering::Relaxed)).unwrap_or(0);
+        Some((done.min(total), total))
+    }
+
+    /// Says that a loop of so many iterations begins; `None` if it runs inside of another that counts.
+    pub(crate) fn count(&self, total: i64) -> Option<Count<'_>> {
+        if total <= 1 || self.total.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        self.done.store(0, Ordering::Relaxed);
+        let won = self.total.compare_exchange(0, total, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        won.then_some(Count { control: self })
+    }
+
+    /// The address of the flag, for generated code.
+    pub(crate) fn flag(&self) -> *const AtomicBool {
+        &raw const self.stop
+    }
+
+    /// Where a loop that generated code runs writes its progress.
+    pub(crate) fn begin(&self, total: i64) -> *const AtomicI64 {
+        match self.count(total) {
+            Some(count) => {
+                // It ends with `end`.
+                std::mem::forget(count);
+                &raw const self.done
+            }
+            None => &raw const self.unseen,
+        }
+    }
+
+    /// The loop that was given `place` has ended.
+    pub(crate) fn end(&self, place: *const AtomicI64) {
+        if std::ptr::eq(place, &raw const self.done) {
+            self.total.store(0, Ordering::Release);
+        }
+    }
+
+    /// Nothing runs any more, however it ended.
+    pub(crate) fn rest(&self) {
+        self.total.store(0, Ordering::Release);
+    }
+}
+
+/// A loop that counts, until it is dropped.
+pub(crate) struct Count<'a> {
+    control: &'a Control,
+}
+
+impl Count<'_> {
+    /// One more iteration is done.
+    pub(crate) fn step(&self) {
+        self.control.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        self.control.total.store(0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outermost_loop_counts() {
+        let control = Control::default();
+        assert_eq!(control.progress(), None);
+        let outer = control.count(10);
+        let place = control.begin(1000);
+        assert!(control.count(5).is_none());
+        control.end(place);
+        outer.iter().for_each(Count::step);
+        assert_eq!(control.progress(), Some((1, 10)));
+        drop(outer);
+        assert_eq!(control.progress(), None);
+        let place = control.begin(1000);
+        assert_eq!(control.progress(), Some((0, 1000)));
+        control.end(place);
+        assert_eq!(control.progress(), None);
+    }
+}
