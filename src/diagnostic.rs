@@ -270,7 +270,7 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Op
     let limit = if length < 3 { 0 } else { (length / 3).max(1) };
     known
         .into_iter()
-        .map(|name| (edit_distance(wanted, name), name))
+        .map(|name| (if name.eq_ignore_ascii_case(wanted) { 0 } else { edit_distance(wanted, name) }, name))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, name)| name)
@@ -306,5 +306,6 @@ mod tests {
         assert_eq!(nearest("maen", ["mean", "max"]), Some("mean"));
         assert_eq!(nearest("zzz", ["mean", "max"]), None);
         assert_eq!(nearest("z", ["k"]), None);
+        assert_eq!(nearest("PI", ["pi"]), Some("pi"));
     }
 }

@@ -223,6 +223,57 @@ fn calls_that_double() {
 }
 
 #[test]
+fn lambdas_that_double() {
+    let lambdas: String =
+        (1..40).map(|k| format!("let f{k} = x -> f{}(x + {k}.0) * f{}(x - {k}.0)\n", k - 1, k - 1)).collect();
+    let program = format!("let f0 = x -> sin(x)\n{lambdas}print(f39(1.0))\n");
+    fails("lambdas", &program, &[], &["E0701", "lambdas"]);
+    let shared: String = (1..40).map(|k| format!("let f{k} = x -> f{}(x) + f{}(x)\n", k - 1, k - 1)).collect();
+    fails("shared_lambdas", &format!("let f0 = x -> x\n{shared}print(f39(1.0))\n"), &[], &["E0701", "lambdas"]);
+}
+
+#[test]
+fn literals_that_are_too_large() {
+    let row: String = "1.5, ".repeat(30_000);
+    fails("elements", &format!("print(sum([{row}]))\n"), &[], &["E0701", "20000 elements", "load("]);
+    let rows: String = "[1.5, 2.5], ".repeat(15_000);
+    fails("rows", &format!("print(sum([{rows}]))\n"), &[], &["E0701", "20000 elements"]);
+    let items: String = "1.5, ".repeat(12_000);
+    fails("items", &format!("print(len(list({items})))\n"), &[], &["E0701", "10000 items"]);
+    fails("digits", &format!("print({})\n", "9".repeat(100_000)), &[], &["E0102"]);
+}
+
+#[test]
+fn nested_branches_that_print() {
+    let (open, close) = ("if c { ".repeat(100), " }".repeat(100));
+    succeeds("branches", &format!("let c = sum([1]) > 0\n{open}print(1){close}\n"), "1\n");
+    let (open, close) = ("for i in 0:1 { ".repeat(100), " }".repeat(100));
+    succeeds("loops", &format!("{open}print(i){close}\n"), "0\n");
+}
+
+#[test]
+fn several_mistakes_in_one_run() {
+    let program = "let x = [1.0, 2.0]\nlet y = x + unknown\nprint(y)\nlet z = y * 2\nprint(z, x)\nprint(x.sum())\n\
+                   let y = 3\nprint(y)\nfor i in 0:2 { print(z) }\nprint(zeros(2, axis=1))\n";
+    for command in ["run", "check"] {
+        let folder = scratch(&format!("several_{command}"));
+        std::fs::write(folder.join("program.tome"), program).expect("a program");
+        let output = microtome(&folder, &[command, "program.tome"]);
+        expect_failure("several", &output, &["`unknown`", "write sum(x)", "`zeros` has no argument"], "");
+        assert_eq!(text(&output.stderr).matches("Error:").count(), 3, "{}", text(&output.stderr));
+    }
+    // A function's mistake is told once, and statements are looked at all the same.
+    let program = "fn f(x: f64) = x + nowhere\nlet d = load(\"nothing.npz\")\nprint(f(1.0))\nprint(d.x + elsewhere)\n\
+                   print(sine(1.0))\n";
+    let (output, _) = run("several_functions", program.as_bytes(), &[]);
+    expect_failure("functions", &output, &["`nowhere`", "`sine`"], "");
+    assert_eq!(text(&output.stderr).matches("Error:").count(), 2, "{}", text(&output.stderr));
+    // What fails when running ends the program there.
+    let (output, _) = run("several_running", b"print(1)\nlet k = sum([9])\nprint([1.0][k])\nprint(more)\n", &[]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn memory() {
     fails("memory", "let n = 1000000\nprint(zeros(n, n) + 1.0)\n", &[], &["E0504", "TiB"]);
 }
@@ -230,6 +281,14 @@ fn memory() {
 #[test]
 fn sizes_that_overflow() {
     fails("overflow", "let n = 4000000000\nprint(sum(zeros(n, n, n), axis=0))\n", &[], &["E0504"]);
+    fails("arange", "print(arange(9223372036854775807))\n", &[], &["E0504"]);
+    fails(
+        "arange_down",
+        "print(sum(arange(9223372036854775807, -9223372036854775807, -1), axis=0)[0])\n",
+        &[],
+        &["E0"],
+    );
+    fails("one_array", "print(zeros(10^15))\n", &[], &["E0504", "PiB"]);
     fails("overflow_to_zero", "let n = 4294967296\nprint(zeros(n, n) + 1.0)\n", &[], &["E0504"]);
 }
 

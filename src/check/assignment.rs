@@ -27,6 +27,9 @@ enum Axis {
 impl Checker<'_> {
     /// `target = value`, `target op= value`.
     pub(super) fn assign(&mut self, target: &Expr, op: Option<BinaryOp>, value: &Expr, span: Span) -> Result<()> {
+        if let (Some(_), ExprKind::Name(name)) = (op, &target.kind) {
+            self.variable(name, target.span)?;
+        }
         let new = match op {
             Some(op) => self.binary(op, target, value, span)?,
             None => self.expression(value)?,
@@ -62,7 +65,12 @@ impl Checker<'_> {
         let Some((position, binding)) =
             self.scope.position(name).and_then(|at| Some((at, self.scope.bindings().nth(at)?)))
         else {
-            return Err(self.unknown_name(name, span).help(format!("declare it first: var {name} = …")));
+            let mut error = self.unknown_name(name, span);
+            if error.help.as_deref().is_none_or(|help| help.starts_with("bind it first")) {
+                error.help =
+                    Some(format!("write let {name} = … for a value that stays, var {name} = … for one that changes"));
+            }
+            return Err(error);
         };
         if !binding.assignable {
             return Err(Diagnostic::error(codes::ASSIGNMENT, span, format!("`{name}` is not a variable"))

@@ -4,13 +4,16 @@
 //! Always holds: a surplus, missing or misnamed argument is reported with the form that would be right.
 
 use super::operators::Operand;
-use super::{Checker, Lambda, Value, builtins};
+use super::{Checker, Lambda, Value, builtins, habits};
 use crate::diagnostic::{Diagnostic, Result, codes, nearest};
 use crate::graph::Size;
 use crate::ops::elementwise;
-use crate::syntax::ast::{Argument, Expr, ExprKind, Generator};
+use crate::syntax::ast::{Argument, Expr, ExprKind, Generator, Name};
 use crate::syntax::span::Span;
 use std::rc::Rc;
+
+/// How often lambdas may be applied within one that is being applied.
+const LAMBDA_LIMIT: usize = 50_000;
 
 /// A call of a builtin.
 #[derive(Clone, Copy)]
@@ -70,6 +73,9 @@ impl<'e> Call<'e> {
                     name.span,
                     format!("`{}` has no argument `{}`", self.name, name.text),
                 );
+                if let Some(help) = habits::argument_name(&name.text, known) {
+                    return Err(error.help(help));
+                }
                 return Err(match (nearest(&name.text, known.iter().copied()), known) {
                     (Some(near), _) => error.help(format!("did you mean `{near}=`?")),
                     (None, []) => error.help("it takes no named arguments"),
@@ -96,19 +102,15 @@ impl<'e> Call<'e> {
 impl Checker<'_> {
     /// `callee(args)`.
     pub(super) fn call(&mut self, callee: &Expr, args: &[Argument], span: Span) -> Result<Value> {
-        if let ExprKind::Field(base, field) = &callee.kind
-            && let ExprKind::Name(module) = &base.kind
-            && self.scope.get(module).is_none()
-            && matches!(module.as_str(), "np" | "numpy" | "jnp" | "torch" | "math")
-        {
-            return Err(Diagnostic::error(codes::FOREIGN_HABIT, callee.span, format!("there is no module `{module}`"))
-                .help(format!("builtins have no prefix: write {}(…)", field.text)));
+        if let ExprKind::Field(base, field) = &callee.kind {
+            self.method(base, field, args)?;
         }
         let name = match &callee.kind {
             ExprKind::Name(name) => name.clone(),
             _ => match self.expression(callee)? {
                 Value::Function(name) => name,
                 Value::Lambda(lambda) => return self.call_lambda(&lambda, args, span),
+                value @ Value::Array { .. } => return Err(self.called_array(callee, args, &value, span)),
                 other => {
                     return Err(Diagnostic::error(codes::TYPE, callee.span, "only functions are called")
                         .at(format!("this is {}", other.describe(&self.graph))));
@@ -126,10 +128,8 @@ impl Checker<'_> {
                     self.call_lambda(&lambda, args, span)
                 }
                 Value::Array { .. } => {
-                    Err(Diagnostic::error(codes::FOREIGN_HABIT, span, format!("`{name}` is an array, not a function"))
-                        .at(format!("this is {}", binding.value.describe(&self.graph)))
-                        .label(binding.span, "it was bound here")
-                        .help(format!("index with brackets: {name}[…], counting from 0")))
+                    let error = self.called_array(callee, args, &binding.value, span);
+                    Err(error.label(binding.span, "it was bound here"))
                 }
                 other => Err(Diagnostic::error(codes::TYPE, callee.span, "only functions are called")
                     .at(format!("this is {}", other.describe(&self.graph)))),
@@ -158,8 +158,21 @@ impl Checker<'_> {
                 let operands = exprs.iter().map(|e| self.operand(e)).collect::<Result<Vec<_>>>()?;
                 self.elementwise(op, &operands, span)
             }
-            None => Err(self.unknown_name(name, callee.span)),
+            None => Err(self.called_constant(name, span).unwrap_or_else(|| self.unknown_name(name, callee.span))),
         }
+    }
+
+    /// Reports a call of another language's module or method; records may hold functions.
+    fn method(&mut self, base: &Expr, field: &Name, args: &[Argument]) -> Result<()> {
+        if let Some(error) = self.module_prefix(base, field, true) {
+            return Err(error);
+        }
+        let is_value = !matches!(&base.kind, ExprKind::Name(name) if self.scope.get(name).is_none());
+        if is_value {
+            let value = self.expression(base)?;
+            return self.array_method(base, &value, field, Some(args)).map_or(Ok(()), Err);
+        }
+        Ok(())
     }
 
     fn call_lambda(&mut self, lambda: &Lambda, args: &[Argument], span: Span) -> Result<Value> {
@@ -177,6 +190,14 @@ impl Checker<'_> {
                 format!("this function takes {wanted} argument{}, {given} given", if wanted == 1 { "" } else { "s" });
             return Err(Diagnostic::error(codes::ARGUMENTS, span, text).label(lambda.body.span, "it is written here"));
         }
+        let (depth, work) = self.lambdas;
+        self.lambdas = if depth == 0 { (1, 1) } else { (depth + 1, work + 1) };
+        if self.lambdas.1 > LAMBDA_LIMIT {
+            self.lambdas.0 = depth;
+            return Err(Diagnostic::error(codes::LIMIT, span, "the program is too large to compile")
+                .note(format!("lambdas that call each other are applied more than {LAMBDA_LIMIT} times here"))
+                .help("write them as functions, which are checked once each"));
+        }
         let outer = std::mem::replace(&mut self.scope, lambda.scope.clone());
         let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
         self.scope.enter();
@@ -188,6 +209,7 @@ impl Checker<'_> {
         let value = bound.and_then(|()| self.expression(&lambda.body));
         self.flow.barrier = barrier;
         self.scope = outer;
+        self.lambdas.0 = depth;
         value
     }
 

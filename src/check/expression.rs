@@ -11,6 +11,18 @@ use crate::syntax::ast::{Expr, ExprKind};
 use crate::syntax::span::Span;
 use std::rc::Rc;
 
+/// The most elements, those of inner arrays counted, that an array may be written out with: each becomes code.
+const ELEMENT_LIMIT: usize = 20_000;
+
+/// How many elements the parts of a literal have.
+fn elements(parts: &[Expr]) -> usize {
+    let count = |part: &Expr| match &part.kind {
+        ExprKind::Array(inner) => elements(inner),
+        _ => 1,
+    };
+    parts.iter().map(count).sum()
+}
+
 /// Stack for one level of nesting; deep programs get more on the way.
 const STACK: (usize, usize) = (256 * 1024, 8 * 1024 * 1024);
 
@@ -37,7 +49,7 @@ impl Checker<'_> {
             ExprKind::Binary(op, a, b) => self.binary(*op, a, b, span),
             ExprKind::Call(callee, args) => self.call(callee, args, span),
             ExprKind::Index(base, items) => self.index(base, items, span),
-            ExprKind::Field(base, field) => self.field(base, field, span),
+            ExprKind::Field(base, field) => self.field(base, field),
             ExprKind::If(condition, then, otherwise) => self.if_expression(condition, then, otherwise.as_ref(), span),
             ExprKind::Tuple(parts) => {
                 Ok(Value::Tuple(parts.iter().map(|part| self.expression(part)).collect::<Result<_>>()?))
@@ -89,6 +101,9 @@ impl Checker<'_> {
         }
         let mut known = super::builtins::names();
         known.extend(["pi", "inf", "nan", "newaxis", "true", "false"]);
+        if matches!(name, "pass" | "None") {
+            return error.help("leave it out: a block may be empty");
+        }
         let nearest = self.scope.nearest(name, known).or_else(|| self.functions.nearest(name));
         match nearest {
             Some(near) => error.at("not a name in scope").help(format!("did you mean `{near}`?")),
@@ -96,13 +111,9 @@ impl Checker<'_> {
         }
     }
 
-    fn field(&mut self, base: &Expr, field: &crate::syntax::ast::Name, span: Span) -> Result<Value> {
-        if let ExprKind::Name(name) = &base.kind
-            && self.scope.get(name).is_none()
-            && matches!(name.as_str(), "np" | "numpy" | "jnp" | "torch" | "math")
-        {
-            return Err(Diagnostic::error(codes::FOREIGN_HABIT, span, format!("there is no module `{name}`"))
-                .help(format!("builtins have no prefix: write {}", field.text)));
+    fn field(&mut self, base: &Expr, field: &crate::syntax::ast::Name) -> Result<Value> {
+        if let Some(error) = self.module_prefix(base, field, false) {
+            return Err(error);
         }
         if let ExprKind::Name(name) = &base.kind
             && name == "random"
@@ -133,11 +144,10 @@ impl Checker<'_> {
                     .help(help))
                 }
             },
-            (Value::Array { .. }, "shape") => {
-                Err(Diagnostic::error(codes::FOREIGN_HABIT, field.span, "an array has no field `shape`")
-                    .help("write shape(x), or len(x) for the first size"))
-            }
             (other, name) => {
+                if let Some(error) = self.array_method(base, other, field, None) {
+                    return Err(error);
+                }
                 Err(Diagnostic::error(codes::UNKNOWN_FIELD, field.span, format!("there is no field `{name}`"))
                     .label(base.span, format!("this is {}", other.describe(&self.graph)))
                     .help("an array has only .T, its transpose"))
@@ -147,6 +157,12 @@ impl Checker<'_> {
 
     /// `[a, b]`: operands of equal shapes along a new leading axis.
     fn array_literal(&mut self, parts: &[Expr], span: Span) -> Result<Value> {
+        if elements(parts) > ELEMENT_LIMIT {
+            let text = format!("an array is written out with more than {ELEMENT_LIMIT} elements");
+            return Err(
+                Diagnostic::error(codes::LIMIT, span, text).help("put the numbers into a file: load(\"x.npy\")")
+            );
+        }
         let operands = parts.iter().map(|part| self.operand(part)).collect::<Result<Vec<_>>>()?;
         self.stack(&operands, 0, span)
     }
@@ -183,7 +199,10 @@ impl Checker<'_> {
         if ty.dtype != DType::I64 || ty.rank() != 0 {
             return Err(Diagnostic::error(codes::TYPE, expr.span, format!("{what} is a whole number"))
                 .at(format!("this is {ty}"))
-                .help("convert with i64(x)"));
+                .help(match ty.rank() {
+                    0 => "convert with i64(x)",
+                    _ => "give the sizes one by one: zeros(2, 3)",
+                }));
         }
         self.dynamic_size(operand.id, expr.span)
     }

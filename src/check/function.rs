@@ -98,6 +98,11 @@ impl Functions {
         self.definitions.get(name).map(AsRef::as_ref)
     }
 
+    /// Whether a problem is one of a function's, found already.
+    pub fn faulted(&self, problem: &Diagnostic) -> bool {
+        self.states.borrow().values().any(|state| matches!(state, State::Done(Err(known)) if **known == *problem))
+    }
+
     /// Whether there is a function of that name.
     pub fn contains(&self, name: &str) -> bool {
         self.definitions.contains_key(name)

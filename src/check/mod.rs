@@ -12,6 +12,7 @@ mod expression;
 mod flow;
 mod function;
 mod generator;
+mod habits;
 mod index;
 mod list;
 mod looping;
@@ -68,6 +69,8 @@ pub struct Checker<'a> {
     flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
     targets: BTreeSet<String>,
+    /// Lambdas that are being applied, one in the other, and how many were since the outermost began.
+    lambdas: (usize, usize),
 }
 
 impl<'a> Checker<'a> {
@@ -86,6 +89,7 @@ impl<'a> Checker<'a> {
             keeps_names: false,
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
+            lambdas: (0, 0),
         }
     }
 
@@ -96,9 +100,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Goes back to where a statement began, to check it again.
-    pub fn start_again(&mut self, scope: Scope, checks: usize, warnings: usize) {
-        self.scope = scope;
+    /// Goes back to where a statement began, as [`Scope::begin`] remembers it, to check it again.
+    pub fn start_again(&mut self, checks: usize, warnings: usize) {
+        self.scope.take_back();
         self.graph.checks.truncate(checks);
         self.warnings.truncate(warnings);
         self.flow = flow::Flow::default();

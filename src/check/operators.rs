@@ -276,7 +276,8 @@ impl Checker<'_> {
     }
 
     pub(super) fn binary(&mut self, op: BinaryOp, a: &Expr, b: &Expr, span: Span) -> Result<Value> {
-        let (left, right) = (self.operand(a)?, self.operand(b)?);
+        let left = self.operand(a).map_err(|error| joined_text(op, error, a, b))?;
+        let right = self.operand(b).map_err(|error| commented(op, joined_text(op, error, b, a), b))?;
         let table = match op {
             BinaryOp::Add => &elementwise::ADD,
             BinaryOp::Subtract => &elementwise::SUBTRACT,
@@ -406,4 +407,22 @@ fn literal_number(expr: &Expr) -> Option<f64> {
         ExprKind::Unary(UnaryOp::Negate, inner) => literal_number(inner).map(|value| -value),
         _ => None,
     }
+}
+
+/// Strings do not add.
+fn joined_text(op: BinaryOp, error: Box<Diagnostic>, at: &Expr, other: &Expr) -> Box<Diagnostic> {
+    let is_text = |expr: &Expr| matches!(expr.kind, ExprKind::Str(_));
+    if op == BinaryOp::Add && (is_text(at) || is_text(other)) && error.code == codes::TYPE {
+        return error.help("strings are not joined: give `print` several arguments, print(\"x is\", x)");
+    }
+    error
+}
+
+/// `5 % comment`: an unknown name behind a sign that begins a comment elsewhere.
+fn commented(op: BinaryOp, error: Box<Diagnostic>, right: &Expr) -> Box<Diagnostic> {
+    let begins = matches!(op, BinaryOp::Remainder | BinaryOp::FloorDivide);
+    if begins && error.code == codes::UNKNOWN_NAME && error.labels.first().is_some_and(|at| at.span == right.span) {
+        return error.note("a comment begins with `#` and runs to the end of the line");
+    }
+    error
 }

@@ -25,6 +25,9 @@ pub struct Binding {
 pub struct Scope {
     bindings: Vec<Binding>,
     blocks: Vec<usize>,
+    /// Names and blocks at the last [`Scope::begin`], and the values that were replaced since.
+    begun: (usize, usize),
+    replaced: Vec<(usize, Value)>,
 }
 
 impl Scope {
@@ -78,6 +81,30 @@ impl Scope {
         self.bindings = latest;
     }
 
+    /// Remembers this state, so that a statement can be taken back. Costs nothing, however many names there are.
+    pub fn begin(&mut self) {
+        self.begun = (self.bindings.len(), self.blocks.len());
+        self.replaced.clear();
+    }
+
+    /// Goes back to the state at the last [`Scope::begin`].
+    pub fn take_back(&mut self) {
+        for (position, value) in std::mem::take(&mut self.replaced).into_iter().rev() {
+            if let Some(binding) = self.bindings.get_mut(position) {
+                binding.value = value;
+            }
+        }
+        self.bindings.truncate(self.begun.0);
+        self.blocks.truncate(self.begun.1);
+    }
+
+    /// Leaves every block, and forgets what was bound later than the first `length` names.
+    pub fn leave_all(&mut self, length: usize) {
+        self.bindings.truncate(length);
+        self.blocks.clear();
+        self.begin();
+    }
+
     /// How many bindings there are.
     pub fn len(&self) -> usize {
         self.bindings.len()
@@ -105,8 +132,10 @@ impl Scope {
 
     /// Changes the value at a position.
     pub fn set(&mut self, position: usize, value: Value) {
-        if let Some(binding) = self.bindings.get_mut(position) {
-            binding.value = value;
+        let Some(binding) = self.bindings.get_mut(position) else { return };
+        let old = std::mem::replace(&mut binding.value, value);
+        if position < self.begun.0 {
+            self.replaced.push((position, old));
         }
     }
 

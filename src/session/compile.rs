@@ -117,7 +117,10 @@ fn index_fault(axis: usize, index: i64, extent: i64, span: Span) -> Box<Diagnost
     if extent == 0 {
         error.help("the axis is empty")
     } else if index == extent {
-        error.help(format!("indexes start at 0: the last element is at {}, or at -1", extent - 1))
+        error.help(format!(
+            "indexes start at 0, and a range a:b ends before b: the last element is at {}, or at -1",
+            extent - 1
+        ))
     } else {
         error.help(format!("indexes of this axis go from 0 to {}, or from -{extent} to -1 from the end", extent - 1))
     }

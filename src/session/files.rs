@@ -76,6 +76,8 @@ pub(super) fn read(sources: Sources, name: &str, source: &[u8], path: Option<&Pa
 /// Compiles a text; `path` is where its imports are looked up.
 pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option<&Path>) -> Result<Module, Error> {
     let mut parts = read(Sources::default(), name, source, path);
+    // Names that a text with mistakes defines are missing, so nothing more is said of such a program.
+    let is_read = parts.problems.is_empty();
     let mut warnings = Vec::new();
     let closed = parts.functions.names().filter(|name| !parts.functions.takes_lists(name));
     for name in closed.map(str::to_string).collect::<Vec<_>>() {
@@ -85,18 +87,17 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
             Err(_) => {}
         }
     }
-    if !parts.problems.is_empty() {
-        parts.problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
-        return Err(Error::new(parts.problems, parts.sources));
+    let Parts { sources, functions, inputs, statements, mut problems } = parts;
+    let module = Module { sources, functions, inputs, statements, warnings, threads: session.threads.clone() };
+    if problems.is_empty() {
+        return Ok(module);
     }
-    Ok(Module {
-        sources: parts.sources,
-        functions: parts.functions,
-        inputs: parts.inputs,
-        statements: parts.statements,
-        warnings,
-        threads: session.threads.clone(),
-    })
+    if is_read {
+        let more = module.problems_of_statements();
+        problems.extend(more.into_iter().filter(|problem| !module.functions.faulted(problem)));
+    }
+    problems.sort_by_key(|problem| problem.labels.first().map(|label| label.span));
+    Err(Error::new(problems, module.sources))
 }
 
 impl Reader {

@@ -13,6 +13,7 @@ mod interactive;
 mod kernel;
 mod output;
 mod plots;
+mod recovery;
 mod script;
 mod stepping;
 
@@ -153,6 +154,10 @@ impl Module {
     }
 
     fn error(&self, diagnostic: Box<Diagnostic>) -> Error {
-        Error::new(vec![diagnostic], self.sources.clone())
+        self.errors(vec![diagnostic])
+    }
+
+    fn errors(&self, diagnostics: Vec<Box<Diagnostic>>) -> Error {
+        Error::new(diagnostics, self.sources.clone())
     }
 }

@@ -7,6 +7,7 @@
 use super::compile::{Runnable, interrupted};
 use super::interactive::{Outlet, bound_nodes};
 use super::kernel::bind_sizes;
+use super::recovery::{self, Before, Closed};
 use super::{Error, Module, Warning, stepping};
 use crate::check::plots::{PLOTS, Plot};
 use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
@@ -85,7 +86,7 @@ impl Host for Outside {
 }
 
 /// Something a statement does to the world.
-enum Effect {
+pub(super) enum Effect {
     Print(Vec<Value>),
     Save(PathBuf, Vec<(Option<String>, NodeId)>, Span),
     Plot(Box<Plot>),
@@ -142,13 +143,22 @@ impl Module {
         let settings = Settings { interpret: options.interpret, terminal: options.terminal };
         let mut outlet = Outlet { out, warn };
         let mut runner = Runner::new(checker, values, (&self.sources, &self.threads), settings, &mut outlet);
-        runner.run(&self.statements).map_err(|d| self.error(d))
+        runner.run(&self.statements).map_err(|d| self.errors(d))
+    }
+
+    /// What is wrong with the statements of a program whose functions have mistakes already; no file is read for it.
+    pub(super) fn problems_of_statements(&self) -> Vec<Box<Diagnostic>> {
+        let mut closed = Closed;
+        let mut checker = Checker::new("main", &self.functions, Some(&mut closed));
+        checker.announce(&self.statements);
+        let declared = self.inputs.iter().try_for_each(|input| declare(&mut checker, input).map(|_| ()));
+        declared.map_or_else(|problem| vec![problem], |()| recovery::problems(&mut checker, &self.statements))
     }
 
     /// Checks the statements without running them, inputs of any size; gives the warnings.
     ///
     /// # Errors
-    /// The first thing wrong.
+    /// What is wrong with the statements.
     pub fn check(&self) -> Result<Vec<Warning>, Error> {
         let graph = self.program_graph()?;
         let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
@@ -172,21 +182,32 @@ impl Module {
         let mut outside = Outside { start: Instant::now(), dry: true };
         let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
         checker.announce(&self.statements);
-        self.program_graph_inner(&mut checker).map_err(|d| self.error(d))?;
+        for input in &self.inputs {
+            declare(&mut checker, input).map_err(|d| self.error(d))?;
+        }
+        let outputs = self.check_statements(&mut checker).map_err(|d| self.errors(d))?;
+        checker.graph.outputs = outputs;
         Ok(checker.graph)
     }
 
-    fn program_graph_inner(&self, checker: &mut Checker<'_>) -> Checking<()> {
-        for input in &self.inputs {
-            declare(checker, input)?;
-        }
+    /// Checks every statement; gives the nodes that are printed, saved and drawn, or everything wrong.
+    fn check_statements(&self, checker: &mut Checker<'_>) -> Result<Vec<NodeId>, Vec<Box<Diagnostic>>> {
         let mut outputs = Vec::new();
-        for statement in &self.statements {
+        for (position, statement) in self.statements.iter().enumerate() {
             checker.varies.set(false);
+            let before = Before::of(checker);
             let done = match effect(checker, statement) {
                 // From here on only running tells what sizes there are.
                 Err(_) if checker.varies.get() && stepping::has_blocks(statement) => break,
-                done => done?,
+                Err(problem) => {
+                    before.restore(checker);
+                    return Err(recovery::all_problems(
+                        checker,
+                        problem,
+                        self.statements.get(position..).unwrap_or_default(),
+                    ));
+                }
+                Ok(done) => done,
             };
             match done {
                 Some(Effect::Print(values)) => outputs.extend(values.iter().flat_map(Value::nodes)),
@@ -195,8 +216,7 @@ impl Module {
                 None => {}
             }
         }
-        checker.graph.outputs = outputs;
-        Ok(())
+        Ok(outputs)
     }
 
     /// Pairs what is given with what is declared.
@@ -411,7 +431,7 @@ fn exactly(array: Array, dtype: DType) -> Array {
 }
 
 /// Checks a statement; gives what it does to the world, if anything.
-fn effect(checker: &mut Checker<'_>, statement: &Statement) -> Checking<Option<Effect>> {
+pub(super) fn effect(checker: &mut Checker<'_>, statement: &Statement) -> Checking<Option<Effect>> {
     if let StatementKind::Expr(Expr { kind: ExprKind::Call(callee, args), span, .. }) = &statement.kind
         && let ExprKind::Name(name) = &callee.kind
     {
@@ -542,9 +562,16 @@ impl<'m, 'o> Runner<'m, 'o> {
 }
 
 impl Runner<'_, '_> {
-    fn run(&mut self, statements: &[Statement]) -> Checking<()> {
-        statements.iter().try_for_each(|statement| self.statement(statement))?;
-        self.flush(Vec::new())
+    fn run(&mut self, statements: &[Statement]) -> Result<(), Vec<Box<Diagnostic>>> {
+        for (position, statement) in statements.iter().enumerate() {
+            let before = Before::of(&self.checker);
+            if let Err(problem) = self.statement(statement) {
+                before.restore(&mut self.checker);
+                let rest = statements.get(position..).unwrap_or_default();
+                return Err(recovery::all_problems(&mut self.checker, problem, rest));
+            }
+        }
+        self.flush(Vec::new()).map_err(|problem| vec![problem])
     }
 
     /// The same; whatever is bound to a name is computed too.
@@ -575,13 +602,12 @@ impl Runner<'_, '_> {
                 self.flush(Vec::new())?;
             }
         }
-        let (scope, checks) = (self.checker.scope.clone(), self.checker.graph.checks.len());
-        let warnings = self.checker.warnings.len();
+        let (checks, warnings) = (self.checker.graph.checks.len(), self.checker.warnings.len());
         self.checker.varies.set(false);
         let effect = match self.checked_statement(statement) {
             // A loop whose variables change their sizes is no loop of the compiled code, but can be run.
             Err(_) if self.checker.varies.get() && stepping::has_blocks(statement) => {
-                self.checker.start_again(scope, checks, warnings);
+                self.checker.start_again(checks, warnings);
                 return self.stepwise(statement);
             }
             done => done?,
@@ -595,8 +621,8 @@ impl Runner<'_, '_> {
     /// Checks a statement; whenever a size is needed that only running tells, what it depends on is run first.
     fn checked_statement(&mut self, statement: &Statement) -> Checking<Option<Effect>> {
         loop {
-            let (scope, checks) = (self.checker.scope.clone(), self.checker.graph.checks.len());
-            let warnings = self.checker.warnings.len();
+            let (checks, warnings) = (self.checker.graph.checks.len(), self.checker.warnings.len());
+            self.checker.scope.begin();
             let done = effect(&mut self.checker, statement);
             self.values.extend(self.checker.loaded.drain(..));
             let Some(wanted) = self.checker.wanted.take() else { return done };
@@ -609,7 +635,7 @@ impl Runner<'_, '_> {
                 _ => None,
             });
             self.checker.graph.know(wanted, value.unwrap_or(0));
-            self.checker.start_again(scope, checks, warnings);
+            self.checker.start_again(checks, warnings);
         }
     }
 

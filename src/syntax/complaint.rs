@@ -4,10 +4,10 @@
 //! Always holds: what was expected is said in at most four phrases (`an expression`, `an operator`,
 //! `the end of the line`, a sign), never as a list of thirty tokens.
 
-use super::habits::{self, Stumble};
 use super::lexer::Lexeme;
 use super::nodes::Failure;
 use super::span::{FileId, Span};
+use super::stumble::{self, Stumble};
 use super::token::Token;
 use crate::diagnostic::{Diagnostic, codes};
 use lalrpop_util::ParseError;
@@ -21,7 +21,7 @@ pub(super) struct Complaint {
 }
 
 /// Explains why the parse of `tokens` failed.
-pub(super) fn explain(file: FileId, tokens: &[Lexeme], failure: Failure) -> Complaint {
+pub(super) fn explain(file: FileId, text: &str, tokens: &[Lexeme], failure: Failure) -> Complaint {
     let (at, expected) = match failure {
         ParseError::User { error } => {
             return Complaint { at: index_of(tokens, &error), diagnostic: error };
@@ -32,7 +32,7 @@ pub(super) fn explain(file: FileId, tokens: &[Lexeme], failure: Failure) -> Comp
         ParseError::ExtraToken { token: (at, ..) } => (at, Vec::new()),
     };
     let span = place(file, tokens, at);
-    let diagnostic = habits::behind(&Stumble { tokens, at, span }).unwrap_or_else(|| {
+    let diagnostic = stumble::behind(&Stumble { text, tokens, at, span }).unwrap_or_else(|| {
         let found = found(tokens.get(at).map(|lexeme| &lexeme.token));
         Diagnostic::error(codes::SYNTAX, span, format!("expected {}, found {found}", phrase(&expected)))
     });

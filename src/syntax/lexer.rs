@@ -147,10 +147,6 @@ impl<'r> Arrangement<'r> {
         self.out.tokens.last().map(|lexeme| &lexeme.token)
     }
 
-    fn next(&self, at: usize) -> Option<&'r Token> {
-        self.raw.get(at + 1).map(|lexeme| &lexeme.token)
-    }
-
     fn report(&mut self, diagnostic: Box<Diagnostic>) {
         if self.out.errors.len() < MAX_ERRORS {
             self.out.errors.push(diagnostic);
@@ -199,7 +195,8 @@ impl<'r> Arrangement<'r> {
         let Some(Lexeme { token: Token::Name(text), span }) = self.raw.get(at) else {
             return;
         };
-        let next = self.next(at);
+        let rest = self.raw.get(at + 1..).unwrap_or_default();
+        let next = rest.first().map(|lexeme| &lexeme.token);
         let in_type = matches!(self.region, Region::Head(_) | Region::Declaration);
         let token = match text.as_str() {
             "where" if self.region == Region::Head(self.open.len()) => {
@@ -211,14 +208,14 @@ impl<'r> Arrangement<'r> {
                 Token::Input
             }
             "list" if in_type && next == Some(&Token::OpenBracket) => Token::List,
-            _ => return self.name(text, *span, next),
+            _ => return self.name(text, *span, rest),
         };
         self.out.tokens.push(Lexeme { token, span: *span });
     }
 
-    fn name(&mut self, text: &str, span: Span, next: Option<&Token>) {
+    fn name(&mut self, text: &str, span: Span, rest: &[Lexeme]) {
         let in_index = self.open.last().is_some_and(|opener| opener.token == Token::OpenBracket);
-        let place = habits::Place { last: self.last(), next, at_statement: self.at_statement(), in_index };
+        let place = habits::Place { last: self.last(), rest, at_statement: self.at_statement(), in_index };
         let foreign = if self.bound.contains(&text) { None } else { habits::word(span, text, &place) };
         let mut tokens = vec![Token::Name(text.to_string())];
         if let Some(Foreign { diagnostic, means }) = foreign {

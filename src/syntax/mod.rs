@@ -14,6 +14,7 @@ mod nodes;
 pub mod parser;
 mod scanner;
 pub mod span;
+mod stumble;
 #[cfg(test)]
 mod tests;
 pub mod token;

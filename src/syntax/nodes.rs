@@ -113,6 +113,11 @@ impl<'t> Context<'t> {
     }
 
     pub fn field(&self, record: Expr, name: Name) -> Fallible<Expr> {
+        if let (ExprKind::Float(_), Some(start)) = (&record.kind, self.source(record.span).strip_suffix('.')) {
+            let error =
+                Diagnostic::error(codes::FOREIGN_HABIT, record.span.to(name.span), "a range is written with `:`");
+            self.report(error.help(format!("write `{start}:{}`", name.text)));
+        }
         let (span, depth) = (record.span.to(name.span), record.depth);
         self.expr(ExprKind::Field(Box::new(record), name), span, depth)
     }
@@ -195,10 +200,21 @@ impl<'t> Context<'t> {
     pub fn assignment(&self, target: Expr, op: Option<BinaryOp>, value: Expr) -> Deep<StatementKind> {
         if !matches!(target.kind, ExprKind::Name(_) | ExprKind::Index(..)) {
             let error = Diagnostic::error(codes::ASSIGNMENT, target.span, "this cannot be assigned to");
-            let help = match target.kind {
-                ExprKind::Tuple(_) => "write `let (a, b) = …` to take a tuple apart",
-                ExprKind::Call(..) => "to index, write `x[i] = …`; to define a function, `fn f(x: f64) = …`",
-                _ => "assign to a `var` or to elements of one: `x = …`, `x[i] = …`",
+            let help = match &target.kind {
+                ExprKind::Tuple(_) => format!("write `let {} = …` to take a tuple apart", self.source(target.span)),
+                ExprKind::Array(parts) if !parts.is_empty() && parts.iter().all(|part| part.as_name().is_some()) => {
+                    let names: Vec<&str> = parts.iter().map(|part| self.source(part.span)).collect();
+                    format!("write `let ({}) = …` to take a tuple apart", names.join(", "))
+                }
+                ExprKind::Call(callee, arguments) => {
+                    let callee = self.source(callee.span);
+                    let items: Vec<&str> = arguments.iter().map(|argument| self.source(argument.value.span)).collect();
+                    let items = items.join(", ");
+                    format!(
+                        "an element is `{callee}[{items}]`, counted from 0; a function is `fn {callee}(x: f64) = …`"
+                    )
+                }
+                _ => "assign to a `var` or to elements of one: `x = …`, `x[i] = …`".to_string(),
             };
             self.report(error.help(help));
         }

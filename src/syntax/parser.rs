@@ -149,7 +149,7 @@ fn attempt(file: FileId, text: &str, tokens: &[Lexeme]) -> Result<Item, Failed> 
     match result {
         Ok(item) if errors.is_empty() => Ok(item),
         Ok(_) => Err((None, errors)),
-        Err(failure) => Err((Some(explain(file, tokens, failure)), errors)),
+        Err(failure) => Err((Some(explain(file, text, tokens, failure)), errors)),
     }
 }
 

@@ -13,7 +13,7 @@ use logos::Logos;
 
 /// The tokens as logos finds them, newlines all kept.
 pub(super) fn scan(file: FileId, text: &str) -> (Vec<Lexeme>, Errors) {
-    let mut scan = Scan { file, words: Token::lexer(text), raw: Vec::new(), errors: Vec::new() };
+    let mut scan = Scan { file, text, words: Token::lexer(text), raw: Vec::new(), errors: Vec::new() };
     if text.starts_with('\u{feff}') {
         scan.words.bump('\u{feff}'.len_utf8());
     }
@@ -29,6 +29,7 @@ pub(super) fn scan(file: FileId, text: &str) -> (Vec<Lexeme>, Errors) {
 
 struct Scan<'s> {
     file: FileId,
+    text: &'s str,
     words: logos::Lexer<'s, Token>,
     raw: Vec<Lexeme>,
     errors: Errors,
@@ -56,11 +57,16 @@ impl Scan<'_> {
             Some(Lexeme { token: Token::Int(_) | Token::Float(_), span: number })
                 if clings && number.end == span.start =>
             {
-                let product =
-                    matches!(&token, Token::Name(_)).then(|| format!("to multiply, write `*` before `{token}`"));
-                *number = number.to(span);
-                let mut error = Diagnostic::error(codes::BAD_TOKEN, *number, "this is not a number");
-                error.help = product;
+                let whole = number.to(span);
+                let digits = std::mem::replace(number, whole);
+                let error = match &token {
+                    Token::Name(letters) => {
+                        let digits = self.text.get(digits.start as usize..digits.end as usize).unwrap_or_default();
+                        habits::number_suffix(whole, digits, letters)
+                    }
+                    Token::Float(_) if self.words.slice().starts_with('.') => habits::dotted_range(whole),
+                    _ => Diagnostic::error(codes::BAD_TOKEN, whole, "this is not a number"),
+                };
                 self.report(error);
             }
             _ => self.raw.push(Lexeme { token, span }),
@@ -74,8 +80,8 @@ impl Scan<'_> {
             && first.span.end == second.span.start
         {
             let span = first.span.to(second.span);
-            self.report(habits::decrement(span));
             self.raw.truncate(self.raw.len() - 2);
+            self.report(habits::step(span, '-', self.raw.last().map(|last| &last.token)));
         }
     }
 
@@ -122,14 +128,59 @@ impl Scan<'_> {
     /// Another language's operator: says so, and goes on as if the right one stood there.
     fn habit(&mut self) {
         let (span, slice) = (self.span(), self.words.slice());
-        let (diagnostic, means) = habits::operator(span, slice);
-        self.report(diagnostic);
+        let behind_value = self.raw.last().is_some_and(|last| last.token.ends_value());
         match slice {
-            "..." => self.skip_past("\n"),
+            "..." => return self.dots(),
+            "++" => return self.increment(),
+            "\\" | "|" if !behind_value => return self.lambda(),
             "/*" => self.skip_past("*/"),
             _ => {}
         }
+        let (diagnostic, means) = habits::operator(span, slice);
+        self.report(diagnostic);
         self.raw.extend(means.map(|token| Lexeme { token, span }));
+    }
+
+    /// `...`: the rest of the line is MATLAB's comment, unless it is an index.
+    fn dots(&mut self) {
+        let span = self.span();
+        let rest = self.words.remainder().trim_start_matches([' ', '\t']);
+        let in_index = rest.starts_with([',', ']']);
+        self.report(habits::dots(span, !in_index));
+        match in_index {
+            true => self.raw.push(Lexeme { token: Token::Colon, span }),
+            false => self.skip_past("\n"),
+        }
+    }
+
+    /// `x++` or `++x`, or C's loop that counts so.
+    fn increment(&mut self) {
+        let span = self.span();
+        let line = self.raw.iter().rev().take_while(|lexeme| lexeme.token != Token::Newline);
+        let counted = line.map(|lexeme| &lexeme.token).any(|token| *token == Token::For);
+        let before = self.raw.last().map(|last| last.token.clone()).filter(|token| matches!(token, Token::Name(_)));
+        let behind = self.words.clone().next().and_then(Result::ok);
+        let name = before.or(behind);
+        self.report(match counted {
+            true => habits::counted_loop(span, name.as_ref()),
+            false => habits::step(span, '+', name.as_ref()),
+        });
+    }
+
+    /// `\t -> e` or `|t| e`: what stands before `e` is taken out.
+    fn lambda(&mut self) {
+        let start = self.span();
+        let rest = self.words.remainder();
+        let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
+        let end = if self.words.slice() == "|" { "|" } else { "->" };
+        let length = line.find(end).map_or(0, |at| at + end.len());
+        let names: Vec<&str> = line[..length.saturating_sub(end.len())]
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| !word.is_empty())
+            .collect();
+        let diagnostic = habits::lambda(start, &names);
+        self.words.bump(length);
+        self.report(diagnostic);
     }
 
     fn skip_past(&mut self, end: &str) {
@@ -146,15 +197,18 @@ impl Scan<'_> {
                 if last.token == Token::Dot {
                     self.raw.pop();
                 }
-                self.report(habits::transpose(span));
+                if let Some(last) = self.raw.last() {
+                    self.report(habits::transpose(span, &last.token));
+                }
             }
             _ => {
                 let rest = self.words.remainder();
                 let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
-                let length = line.find('\'').map_or(line.len(), |at| at + 1);
-                self.words.bump(length);
+                let end = line.find('\'');
+                let text = &line[..end.unwrap_or(line.len())];
+                self.words.bump(end.map_or(line.len(), |at| at + 1));
                 let span = self.span();
-                self.report(habits::single_quotes(span));
+                self.report(habits::single_quotes(span, text));
                 self.raw.push(Lexeme { token: Token::Str(String::new()), span });
             }
         }

@@ -3,7 +3,7 @@
 //! In: a statement. Out: each expression in it, outer ones first.
 //! Always holds: every expression is visited once, and nesting is bounded by the parser.
 
-use super::ast::{Block, Expr, ExprKind, Generator, IndexItem, Iterable, Pattern, Statement, StatementKind};
+use super::ast::{Block, Expr, ExprKind, IndexItem, Iterable, Pattern, Statement, StatementKind};
 
 /// Calls `f` with every expression in the block.
 pub fn block_expressions<'a>(block: &'a Block, f: &mut dyn FnMut(&'a Expr)) {
@@ -12,75 +12,79 @@ pub fn block_expressions<'a>(block: &'a Block, f: &mut dyn FnMut(&'a Expr)) {
 
 /// Calls `f` with every expression in the statement.
 pub fn statement_expressions<'a>(statement: &'a Statement, f: &mut dyn FnMut(&'a Expr)) {
-    match &statement.kind {
-        StatementKind::Let(_, e) | StatementKind::Var(_, e) | StatementKind::Expr(e) | StatementKind::Assert(e, _) => {
-            expressions(e, f);
-        }
-        StatementKind::Assign(a, _, b) => {
-            expressions(a, f);
-            expressions(b, f);
-        }
-        StatementKind::Return(e) => e.iter().for_each(|e| expressions(e, f)),
-        StatementKind::For(_, iterable, block) => {
-            iterable_expressions(iterable, f);
-            block_expressions(block, f);
-        }
-        StatementKind::While(e, block) => {
-            expressions(e, f);
-            block_expressions(block, f);
-        }
-        StatementKind::Break | StatementKind::Continue => {}
+    statement_parts(statement, &mut |e| expressions(e, f));
+    if let StatementKind::For(_, _, block) | StatementKind::While(_, block) = &statement.kind {
+        block_expressions(block, f);
     }
 }
 
-fn iterable_expressions<'a>(iterable: &'a Iterable, f: &mut dyn FnMut(&'a Expr)) {
+fn iterable_parts<'a>(iterable: &'a Iterable, f: &mut dyn FnMut(&'a Expr)) {
     match iterable {
         Iterable::Range { start, stop, step } => {
-            expressions(start, f);
-            expressions(stop, f);
-            step.iter().for_each(|e| expressions(e, f));
+            f(start);
+            f(stop);
+            step.iter().for_each(|e| f(e));
         }
-        Iterable::Over(e) => expressions(e, f),
+        Iterable::Over(e) => f(e),
     }
 }
 
-fn generator_expressions<'a>(element: &'a Expr, generators: &'a [Generator], f: &mut dyn FnMut(&'a Expr)) {
-    expressions(element, f);
-    generators.iter().for_each(|generator| iterable_expressions(&generator.iterable, f));
+/// Calls `f` with the expressions that a statement is directly made of, those in its blocks excepted.
+fn statement_parts<'a>(statement: &'a Statement, f: &mut dyn FnMut(&'a Expr)) {
+    match &statement.kind {
+        StatementKind::Let(_, e)
+        | StatementKind::Var(_, e)
+        | StatementKind::Expr(e)
+        | StatementKind::Assert(e, _)
+        | StatementKind::While(e, _) => f(e),
+        StatementKind::Assign(a, _, b) => {
+            f(a);
+            f(b);
+        }
+        StatementKind::Return(e) => e.iter().for_each(|e| f(e)),
+        StatementKind::For(_, iterable, _) => iterable_parts(iterable, f),
+        StatementKind::Break | StatementKind::Continue => {}
+    }
 }
 
 /// Calls `f` with the expression and every one inside it.
 pub fn expressions<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
     f(expr);
+    if let ExprKind::If(_, then, otherwise) = &expr.kind {
+        block_expressions(then, f);
+        otherwise.iter().for_each(|block| block_expressions(block, f));
+    }
+    parts(expr, &mut |part| expressions(part, f));
+}
+
+/// Calls `f` with the expressions that an expression is directly made of, those in its blocks excepted.
+fn parts<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
     match &expr.kind {
         ExprKind::Call(callee, args) => {
-            expressions(callee, f);
-            args.iter().for_each(|arg| expressions(&arg.value, f));
+            f(callee);
+            args.iter().for_each(|arg| f(&arg.value));
         }
-        ExprKind::Unary(_, e) | ExprKind::Field(e, _) | ExprKind::Lambda(_, e) => expressions(e, f),
+        ExprKind::Unary(_, e) | ExprKind::Field(e, _) | ExprKind::Lambda(_, e) => f(e),
         ExprKind::Binary(_, a, b) => {
-            expressions(a, f);
-            expressions(b, f);
+            f(a);
+            f(b);
         }
         ExprKind::Index(e, items) => {
-            expressions(e, f);
+            f(e);
             for item in items {
                 match item {
-                    IndexItem::At(e) => expressions(e, f),
+                    IndexItem::At(e) => f(e),
                     IndexItem::Slice { start, stop, step, .. } => {
-                        [start, stop, step].into_iter().flatten().for_each(|e| expressions(e, f));
+                        [start, stop, step].into_iter().flatten().for_each(|e| f(e));
                     }
                 }
             }
         }
-        ExprKind::If(c, a, b) => {
-            expressions(c, f);
-            block_expressions(a, f);
-            b.iter().for_each(|block| block_expressions(block, f));
-        }
-        ExprKind::Tuple(parts) | ExprKind::Array(parts) => parts.iter().for_each(|e| expressions(e, f)),
+        ExprKind::If(condition, ..) => f(condition),
+        ExprKind::Tuple(parts) | ExprKind::Array(parts) => parts.iter().for_each(|e| f(e)),
         ExprKind::Comprehension(e, generators) | ExprKind::Generated(e, generators) => {
-            generator_expressions(e, generators, f);
+            f(e);
+            generators.iter().for_each(|generator| iterable_parts(&generator.iterable, f));
         }
         ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Str(_) | ExprKind::Name(_) => {}
     }
@@ -91,11 +95,15 @@ pub fn statement_blocks<'a>(statement: &'a Statement, f: &mut dyn FnMut(Option<&
     match &statement.kind {
         StatementKind::For(pattern, _, block) => f(Some(pattern), block),
         StatementKind::While(_, block) => f(None, block),
-        _ => statement_expressions(statement, &mut |expr| {
-            if let ExprKind::If(_, then, otherwise) = &expr.kind {
-                f(None, then);
-                otherwise.iter().for_each(|block| f(None, block));
-            }
-        }),
+        _ => statement_parts(statement, &mut |expr| blocks_of(expr, f)),
     }
+}
+
+/// Calls `f` with the blocks of an expression that lie in no other block.
+fn blocks_of<'a>(expr: &'a Expr, f: &mut dyn FnMut(Option<&'a Pattern>, &'a Block)) {
+    if let ExprKind::If(_, then, otherwise) = &expr.kind {
+        f(None, then);
+        otherwise.iter().for_each(|block| f(None, block));
+    }
+    parts(expr, &mut |part| blocks_of(part, f));
 }

@@ -5,6 +5,10 @@
 
 use super::Builtin;
 use crate::check::Value;
+use crate::diagnostic::{Diagnostic, codes};
+
+/// The most items that a list may be written out with: each becomes code of its own.
+const ITEM_LIMIT: usize = 10_000;
 
 pub(super) const ALL: &[Builtin] = &[Builtin {
     name: "list",
@@ -16,6 +20,11 @@ pub(super) const ALL: &[Builtin] = &[Builtin {
         }
         call.allow(&[])?;
         let exprs = call.positional(0..=usize::MAX, "list(a, b, …)")?;
+        if exprs.len() > ITEM_LIMIT {
+            let text = format!("a list is written out with more than {ITEM_LIMIT} items");
+            return Err(Diagnostic::error(codes::LIMIT, call.span, text)
+                .help("keep the values in one array, with an array of where each begins"));
+        }
         let mut items = Vec::new();
         for expr in exprs {
             items.push(c.list_item(expr)?);

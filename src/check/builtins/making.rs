@@ -174,8 +174,9 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let length = stop.minus(&start);
     let count = match length.as_const() {
         Some(length) => {
-            let (distance, stride) = if step > 0 { (length, step) } else { (-length, -step) };
-            Size::from(if distance <= 0 { 0 } else { (distance + stride - 1) / stride })
+            let (distance, stride) = (i128::from(length) * i128::from(step.signum()), i128::from(step).abs());
+            let count = if distance <= 0 { 0 } else { (distance - 1) / stride + 1 };
+            Size::from(i64::try_from(count).unwrap_or(i64::MAX))
         }
         None if step == 1 => {
             c.require_nonnegative(&length, &format!("arange({start}, {stop}) ends before it starts"), call.span)?;

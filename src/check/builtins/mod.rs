@@ -132,7 +132,7 @@ pub fn foreign(name: &str) -> Option<&'static str> {
         "mod" | "rem" | "fmod" => "write a % b",
         "matmul" | "mtimes" => "write a @ b",
         "array" | "asarray" | "tensor" => "write [1.0, 2.0]: brackets make an array",
-        "disp" | "println" | "printf" | "display" => "write print(x)",
+        "disp" | "println" | "printf" | "display" | "fprintf" | "echo" => "write print(x)",
         "float" | "double" | "float64" => "write f64(x)",
         "float32" | "single" => "write f32(x)",
         "int" | "int64" => "write i64(x)",
@@ -158,6 +158,15 @@ pub fn foreign(name: &str) -> Option<&'static str> {
         "gradient" => "write grad(e, p) for the gradient of a scalar",
         "jacfwd" | "jacrev" | "jac" => "write jacobian(v, p)",
         "hess" => "write hessian(e, p)",
+        "str" | "string" | "num2str" | "sprintf" | "format" | "repr" => {
+            "there are no strings to compute with: print(\"x is\", x)"
+        }
+        "xor" => "write a != b between truth values",
+        "bsxfun" | "arrayfun" | "map" => "operators and functions work element by element, or write [f(t) for t in x]",
+        "isempty" => "write size(x) == 0",
+        "enumerate" => "write for i in 0:len(x) { … x[i] … }",
+        "reduce" => "write fold((acc, v) -> e, init, x)",
+        "append" | "push" => "write concat(x, [v])",
         "vmap" => "write a comprehension: [f(x[i]) for i in 0:n]",
         _ => return None,
     })
