@@ -206,6 +206,10 @@ impl<'t> Context<'t> {
                     let names: Vec<&str> = parts.iter().map(|part| self.source(part.span)).collect();
                     format!("write `let ({}) = …` to take a tuple apart", names.join(", "))
                 }
+                ExprKind::Call(callee, arguments) if self.source(callee.span) == "var" => {
+                    let names: Vec<&str> = arguments.iter().map(|argument| self.source(argument.value.span)).collect();
+                    format!("write `let ({}) = …`, and `var` for each that changes", names.join(", "))
+                }
                 ExprKind::Call(callee, arguments) => {
                     let callee = self.source(callee.span);
                     let items: Vec<&str> = arguments.iter().map(|argument| self.source(argument.value.span)).collect();

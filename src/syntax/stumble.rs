@@ -479,7 +479,11 @@ fn displaced_sign(stumble: &Stumble<'_>) -> Option<Box<Diagnostic>> {
             let help = "an array is `[1, 2]`, a tuple `(1, 2)`, and arrays of different sizes are `list(a, b)`";
             stumble.say("braces hold statements", help)
         }
-        Token::Dot if last == Some(&Token::Dot) => stumble.say("a range is written with `:`", "write `0:n`"),
+        Token::Dot if last == Some(&Token::Dot) => {
+            let (start, end) = (stumble.value_start(), stumble.source(stumble.at + 1..stumble.at + 2));
+            let start = stumble.source(start..stumble.at - 1);
+            stumble.say("a range is written with `:`", format!("write `{start}:{end}`"))
+        }
         Token::CloseBracket if last == Some(&Token::OpenBracket) && stumble.head() == Some(&Token::Fn) => {
             stumble.say("an axis has a size, by a name or a number", "write `f64[n]`, or `f64[n, d]` for two axes")
         }
