@@ -483,15 +483,20 @@ impl Checker<'_> {
         for (expected, actual) in formal.shape.iter().zip(&own.shape) {
             let bound = expected.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
             if bound != *actual {
-                let text =
-                    format!("`{}` takes {formal} here: the size {expected} is {bound}, not {actual}", callee.name);
+                let text = match expected.as_const() {
+                    Some(_) => format!("`{}` takes {formal} here: the size must be {bound}, not {actual}", callee.name),
+                    None => format!(
+                        "`{}` takes {formal} here: its {expected} is {bound} elsewhere in the call, {actual} here",
+                        callee.name
+                    ),
+                };
                 let mut problem = error(codes::SIZES, text);
                 for var in expected.vars() {
                     if let Some((size, place)) = sizes.get(&var).filter(|(_, place)| *place != operand.span) {
-                        problem = problem.label(*place, format!("{var} = {size} comes from here"));
+                        problem = problem.label(*place, format!("{}'s {var} is {size} by this argument", callee.name));
                     }
                 }
-                return Err(problem);
+                return Err(self.origins(problem, &[&bound, actual]));
             }
         }
         match self.assignable(*operand, formal.dtype) {
