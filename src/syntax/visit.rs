@@ -23,7 +23,7 @@ fn iterable_parts<'a>(iterable: &'a Iterable, f: &mut dyn FnMut(&'a Expr)) {
         Iterable::Range { start, stop, step } => {
             f(start);
             f(stop);
-            step.iter().for_each(|e| f(e));
+            step.iter().for_each(&mut *f);
         }
         Iterable::Over(e) => f(e),
     }
@@ -41,7 +41,7 @@ fn statement_parts<'a>(statement: &'a Statement, f: &mut dyn FnMut(&'a Expr)) {
             f(a);
             f(b);
         }
-        StatementKind::Return(e) => e.iter().for_each(|e| f(e)),
+        StatementKind::Return(e) => e.iter().for_each(&mut *f),
         StatementKind::For(_, iterable, _) => iterable_parts(iterable, f),
         StatementKind::Break | StatementKind::Continue => {}
     }
@@ -75,13 +75,13 @@ fn parts<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
                 match item {
                     IndexItem::At(e) => f(e),
                     IndexItem::Slice { start, stop, step, .. } => {
-                        [start, stop, step].into_iter().flatten().for_each(|e| f(e));
+                        [start, stop, step].into_iter().flatten().for_each(&mut *f);
                     }
                 }
             }
         }
         ExprKind::If(condition, ..) => f(condition),
-        ExprKind::Tuple(parts) | ExprKind::Array(parts) => parts.iter().for_each(|e| f(e)),
+        ExprKind::Tuple(parts) | ExprKind::Array(parts) => parts.iter().for_each(&mut *f),
         ExprKind::Comprehension(e, generators) | ExprKind::Generated(e, generators) => {
             f(e);
             generators.iter().for_each(|generator| iterable_parts(&generator.iterable, f));
