@@ -59,7 +59,7 @@ fn survives(text: &str, seed: u64) {
     let done = catch_unwind(AssertUnwindSafe(|| {
         let Ok(module) = Session::with_threads(1).compile("mutated.tome", text) else { return };
         if is_safe(text) {
-            let interpret = seed % 8 != 0;
+            let interpret = !seed.is_multiple_of(8);
             let options = RunOptions { interpret, ..RunOptions::default() };
             let _ = module.run(&options, &mut Vec::new(), &mut |_| {});
         } else {
@@ -76,7 +76,7 @@ fn changed_programs_do_not_panic() {
     let mut seed = 0u64;
     for path in files(&folder("programs"), "tome").into_iter().chain(files(&root.join("examples"), "tome")) {
         for case in cases(&std::fs::read_to_string(&path).expect("a program")) {
-            let Some(count) = asked.or((seed % 4 == 0).then_some(1)) else {
+            let Some(count) = asked.or(seed.is_multiple_of(4).then_some(1)) else {
                 seed += 1;
                 continue;
             };

@@ -163,5 +163,5 @@ pub(super) fn argument_name(written: &str, known: &[&str]) -> Option<String> {
         "reverse" | "ascending" => "descending",
         _ => return None,
     };
-    known.contains(&meant).then(|| format!("write `{meant}=`"))
+    known.contains(&meant).then(|| format!("did you mean `{meant}=`?"))
 }
