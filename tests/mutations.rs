@@ -63,7 +63,7 @@ fn survives(text: &str, seed: u64) {
             let options = RunOptions { interpret, ..RunOptions::default() };
             let _ = module.run(&options, &mut Vec::new(), &mut |_| {});
         } else {
-            let _ = module.check(false);
+            let _ = module.check();
         }
     }));
     assert!(done.is_ok(), "seed {seed} panics:\n{text}");
