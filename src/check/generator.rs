@@ -8,12 +8,24 @@ use super::list::OverList;
 use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{NodeId, Size, VarId};
+use crate::graph::{NodeId, Op, Size, VarId, reachable};
 use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE};
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
+
+/// The element behind generators.
+struct Elements {
+    /// Its value, as a function of the variables.
+    value: Value,
+    /// The generators' variables.
+    vars: Vec<VarId>,
+    /// Whether it is in all ranges, where that is not a matter of course.
+    guard: Option<NodeId>,
+    /// Whether it is computed by loops in which something may fail.
+    loops: bool,
+}
 
 /// What a reduction over generators reduces.
 pub(super) struct Generated {
@@ -29,7 +41,14 @@ impl Checker<'_> {
     /// `[e for …]`.
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
         let (checks, warnings) = (self.graph.checks.len(), self.warnings.len());
-        let (value, vars, guard) = self.generate(element, generators, &mut |c, over| c.for_each_item(over, span))?;
+        let made = self.generate(element, generators, &mut |c, over| c.for_each_item(over, span));
+        // A comprehension in the element that can only be a list for each round.
+        if made.is_err() && std::mem::take(&mut self.uneven) {
+            self.graph.checks.truncate(checks);
+            self.warnings.truncate(warnings);
+            return self.ragged(element, generators, span);
+        }
+        let Elements { value, vars, guard, loops } = made?;
         if guard.is_some() || self.differs_in_shape(&value, &vars) {
             self.graph.checks.truncate(checks);
             self.warnings.truncate(warnings);
@@ -55,6 +74,12 @@ impl Checker<'_> {
         }
         self.graph.span = span;
         let built = value.settled().map(&mut |id| vars.iter().rev().fold(id, |id, &var| self.graph.build(var, id)));
+        if loops {
+            // What may fail in the loops is found out even if nobody reads the array.
+            let small = built.nodes().into_iter().filter(|id| self.graph.ty(*id).rank() == vars.len());
+            let small: Vec<NodeId> = small.collect();
+            self.graph.checks.extend(small);
+        }
         Ok(built)
     }
 
@@ -68,7 +93,7 @@ impl Checker<'_> {
     ) -> Result<Generated> {
         // Over a list, one element is a line of elements.
         let (mut inner, mut line) = (None, 0);
-        let (value, vars, guard) = self.generate(element, generators, &mut |c, over| {
+        let Elements { value, vars, guard, .. } = self.generate(element, generators, &mut |c, over| {
             let Generated { x, axes, members } = c.reduced_items(over, left_out)?;
             (inner, line) = (members, axes);
             Ok(Value::array(x))
@@ -109,7 +134,7 @@ impl Checker<'_> {
         element: &'e Expr,
         generators: &'e [Generator],
         unroll: &mut dyn FnMut(&mut Self, &OverList<'e>) -> Result<Value>,
-    ) -> Result<(Value, Vec<VarId>, Option<NodeId>)> {
+    ) -> Result<Elements> {
         self.scope.enter();
         let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
         let (outer, guards) = (self.graph.checks.len(), self.flow.guards.len());
@@ -117,10 +142,10 @@ impl Checker<'_> {
         let result = self.generator_chain(element, generators, &mut vars, unroll);
         self.flow.barrier = barrier;
         self.scope.leave();
-        self.close_checks(outer, &vars);
+        let loops = self.close_checks(outer, &vars, result.as_ref().ok());
         let own = self.flow.guards.split_off(guards);
         let guard = own.into_iter().reduce(|a, b| self.graph.map(&AND, &[a, b]));
-        result.map(|value| (value, vars, guard))
+        result.map(|value| Elements { value, vars, guard, loops })
     }
 
     /// The element behind generators: up to one over a list by index variables, from there on item by item.
@@ -276,10 +301,23 @@ impl Checker<'_> {
         self.bind_pattern(pattern, row, false)
     }
 
-    /// Checks made in a generator's body are done for every value of its variables.
-    fn close_checks(&mut self, outer: usize, vars: &[VarId]) {
+    /// Checks made in a generator's body are done for every value of its variables. Loops that the element is computed by
+    /// are done with it; gives whether there are any.
+    fn close_checks(&mut self, outer: usize, vars: &[VarId], element: Option<&Value>) -> bool {
         let inner = self.graph.checks.split_off(outer);
+        let is_loop = |c: &Self, id: NodeId| {
+            matches!(c.graph.node(id).op, Op::Loop(_)) && vars.iter().any(|var| c.graph.depends_on(id, *var))
+        };
+        let computed = match element.filter(|_| inner.iter().any(|id| is_loop(self, *id))) {
+            Some(element) => reachable(&self.graph, &element.nodes()),
+            None => Vec::new(),
+        };
+        let mut loops = false;
         for check in inner {
+            if is_loop(self, check) && computed.contains(&check) {
+                loops = true;
+                continue;
+            }
             let closed = vars
                 .iter()
                 .rev()
@@ -288,5 +326,6 @@ impl Checker<'_> {
                 self.graph.checks.push(closed);
             }
         }
+        loops
     }
 }

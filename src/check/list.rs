@@ -118,6 +118,7 @@ impl Checker<'_> {
     pub(super) fn ragged(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
         let Some((first, rest)) = generators.split_first() else { return self.expression(element) };
         let items = self.rounds(first).map_err(|problem| {
+            self.uneven = true;
             let text = "the rows of this array would differ in length, so it is a list, whose length has to be known";
             let error = Diagnostic::error(codes::NOT_A_CONSTANT, span, text).label(first.span, problem.message);
             error.help(

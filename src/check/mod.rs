@@ -63,6 +63,8 @@ pub struct Checker<'a> {
     pub wanted: Option<NodeId>,
     /// Whether a variable was found to change its sizes in a loop: run iteration by iteration it may.
     pub varies: std::cell::Cell<bool>,
+    /// Whether a comprehension could be no array, and its length was not known.
+    uneven: bool,
     /// Sizes that slices over axes of unknown sizes take to be no less than 0.
     assumed: Vec<crate::graph::Size>,
     /// Where control stands: conditions, loops around, and what has been left.
@@ -84,6 +86,7 @@ impl<'a> Checker<'a> {
             live: false,
             wanted: None,
             varies: std::cell::Cell::new(false),
+            uneven: false,
             assumed: Vec::new(),
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
