@@ -24,7 +24,7 @@ mod value;
 mod zip;
 
 pub use crate::io::Loaded;
-pub use builtins::documentation;
+pub use builtins::{documentation, foreign};
 pub use function::{Checked, Functions, Parameter};
 pub use scope::Scope;
 pub use types::{Declared, declared, size_names};

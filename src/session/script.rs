@@ -6,7 +6,7 @@
 
 use super::compile::Runnable;
 use super::kernel::bind_sizes;
-use super::{Error, Module, stepping};
+use super::{Error, Module, Warning, stepping};
 use crate::check::plots::{PLOTS, Plot};
 use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, codes, nearest};
@@ -98,20 +98,20 @@ pub(super) struct Runner<'m, 'o> {
     pending: Vec<Pending>,
     checked: usize,
     out: &'o mut dyn Write,
-    warn: &'o mut dyn FnMut(String),
+    warn: &'o mut dyn FnMut(Warning),
     warned: usize,
 }
 
 impl Module {
-    /// Runs the statements. What they print goes to `out`, rendered warnings to `warn`.
+    /// Runs the statements. What they print goes to `out`, warnings to `warn`.
     ///
     /// # Errors
     /// When an input is missing, misshapen or surplus, when a statement does not check, or when one fails.
-    pub fn run(&self, options: &RunOptions, out: &mut dyn Write, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    pub fn run(&self, options: &RunOptions, out: &mut dyn Write, warn: &mut dyn FnMut(Warning)) -> Result<(), Error> {
         let mut outside = Outside { start: Instant::now(), dry: false };
         let given = gather(&options.inputs).and_then(|given| self.match_inputs(given)).map_err(|d| self.error(d))?;
         for warning in &self.warnings {
-            warn(self.sources.render(warning, false));
+            warn(self.warning(warning));
         }
         let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
         checker.live = true;
@@ -135,11 +135,11 @@ impl Module {
         runner.run().map_err(|d| self.error(d))
     }
 
-    /// Checks the statements without running them, inputs of any size; gives rendered warnings.
+    /// Checks the statements without running them, inputs of any size; gives the warnings.
     ///
     /// # Errors
     /// The first thing wrong.
-    pub fn check(&self, color: bool) -> Result<Vec<String>, Error> {
+    pub fn check(&self) -> Result<Vec<Warning>, Error> {
         let graph = self.program_graph()?;
         let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
         let passes = crate::pipeline::REFERENCE;
@@ -148,14 +148,13 @@ impl Module {
             let checked = self.checked(name)?;
             crate::pipeline::run_only(&checked.graph, &mut context, passes).map_err(|d| self.error(d))?;
         }
-        let mut shown: Vec<String> = Vec::new();
+        let mut distinct: Vec<&Diagnostic> = Vec::new();
         for warning in &context.warnings {
-            let text = self.sources.render(warning, color);
-            if !shown.contains(&text) {
-                shown.push(text);
+            if !distinct.contains(&&**warning) {
+                distinct.push(warning);
             }
         }
-        Ok(shown)
+        Ok(distinct.into_iter().map(|warning| self.warning(warning)).collect())
     }
 
     /// The statements as one graph over inputs of any size: its outputs are what is printed and saved.
@@ -647,7 +646,7 @@ impl Runner<'_, '_> {
     fn report(&mut self, warnings: &[Box<Diagnostic>]) {
         let own = self.checker.warnings.split_off(self.warned.min(self.checker.warnings.len()));
         for warning in own.iter().chain(warnings) {
-            (self.warn)(self.module.sources.render(warning, false));
+            (self.warn)(self.module.warning(warning));
         }
         self.warned = self.checker.warnings.len();
     }

@@ -117,7 +117,7 @@ pub fn documentation() -> Vec<(&'static str, &'static str, (&'static str, &'stat
 }
 
 /// What to write for a name that other languages have.
-pub(super) fn foreign(name: &str) -> Option<&'static str> {
+pub fn foreign(name: &str) -> Option<&'static str> {
     Some(match name {
         "length" => "write len(x) for the first size, or size(x) for the number of elements",
         "numel" => "write size(x)",
