@@ -98,6 +98,11 @@ impl Checker<'_> {
             (inner, line) = (members, axes);
             Ok(Value::array(x))
         })?;
+        if self.differs_in_shape(&value, &vars) {
+            let text = "what is reduced here has other sizes for other values of the first index";
+            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, element.span, text)
+                .help("reduce inside too: sum(sum(e for x in a) for i in 0:n)"));
+        }
         let operand = self.as_operand(&value, element.span)?;
         let axes = vars.len() + line;
         let build = |id: NodeId, c: &mut Self| vars.iter().rev().fold(id, |id, &var| c.graph.build(var, id));

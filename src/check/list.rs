@@ -111,7 +111,9 @@ impl Checker<'_> {
     /// Whether a generator's element has other sizes for other values of its variables.
     pub(super) fn differs_in_shape(&self, value: &Value, vars: &[VarId]) -> bool {
         let sizes = value.nodes().into_iter().flat_map(|id| self.graph.size_values(id));
-        sizes.into_iter().any(|size| vars.iter().any(|var| self.graph.depends_on(size, *var)))
+        let extents = vars.iter().flat_map(|var| self.graph.var(*var).extent.vars());
+        let extents = extents.filter_map(|size| self.graph.dynamic_value(&size));
+        sizes.chain(extents).any(|size| vars.iter().any(|var| self.graph.depends_on(size, *var)))
     }
 
     /// A comprehension whose rows differ in length: a list with an item for each round of the first generator.

@@ -57,7 +57,9 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<
         w.finds_sizes = !kernel.found.is_empty();
     }
     let mut entry = Entry { w, kernel, frame: &frame, plans: plans.iter().map(|(_, planned)| planned), params };
+    entry.take_inputs();
     entry.steps(&kernel.steps);
+    entry.give_outputs();
     let mut w = entry.w;
     let zero = w.integer(0);
     w.ins().return_(&[zero]);

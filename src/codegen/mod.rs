@@ -14,12 +14,14 @@
 //! | `nest` | loops, addresses, and what is hoisted where |
 //! | `innermost` | the innermost loop: vector part, remainder, tiles |
 //! | `body`, `lanes` | instructions of a body as scalars or vectors |
+//! | `division` | quotients and remainders of integers |
 //! | `half` | 16-bit floats from and to memory and single precision |
 //! | `sink` | stores, reductions and accumulation |
 
 mod body;
 mod collapse;
 mod define;
+mod division;
 mod entry;
 mod half;
 mod innermost;
