@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 const NETWORK: &str = include_str!("network.tome");
 const ELEMENTWISE: &str = include_str!("elementwise.tome");
+const SCALAR_LOOPS: &str = include_str!("scalar_loops.tome");
 /// Names of the figures, with the functions of network.tome.
 const NETWORK_FUNCTIONS: [(&str, &str); 7] = [
     ("forward cost", "cost"),
@@ -41,6 +42,9 @@ fn main() -> Result<(), Error> {
     let sizes: &[usize] = if options.quick { &[1_000_000] } else { &[1_000_000, 10_000_000] };
     for &n in sizes {
         elementwise(n, &options)?;
+    }
+    if options.threads == 1 {
+        scalar_loops(&options)?;
     }
     first_value(&options)
 }
@@ -155,6 +159,46 @@ fn copy(n: usize, options: &Options) {
     run();
     let times: Vec<f64> = (0..20).map(|_| run()).collect();
     print("elementwise", "copy", n, "f64", times, target.iter().sum());
+}
+
+/// Loops over scalars and tables, beside the same in C.
+fn scalar_loops(options: &Options) -> Result<(), Error> {
+    let scale = if options.quick { 10 } else { 1 };
+    let [billion, most, many, some] = [1_000_000_000, 100_000_000, 10_000_000, 1_000_000].map(|n: i64| n / scale);
+    let side = if options.quick { 3 } else { 1 };
+    let (rows, columns) = (3000 / side, 2000 / side);
+    let number = |value: i64| Array::from(value);
+    let cases: [(&str, &str, i64, Vec<Array>); 11] = [
+        ("sum to n", "sum_to", billion, vec![number(billion)]),
+        ("harmonic sum", "harmonic", many, vec![number(many)]),
+        ("sum of i² mod 7", "residues", most, vec![number(most)]),
+        ("logistic map", "logistic", many, vec![number(many), Array::from(3.7)]),
+        ("Fibonacci mod p", "fibonacci", many, vec![number(many)]),
+        ("Collatz", "collatz", some, vec![number(some)]),
+        ("edit distance", "edit_distance", rows, vec![letters(rows, 3), letters(columns, 7)]),
+        (
+            "time warping",
+            "time_warp",
+            rows,
+            vec![double(rows as usize, -3.0, 3.0), double(columns as usize, -2.0, 4.0)],
+        ),
+        ("common subsequence", "subsequence", rows, vec![letters(rows, 3), letters(columns, 7)]),
+        ("sieve", "sieve", many, vec![number(many)]),
+        ("exponential smoothing", "smoothed", many, vec![double(many as usize, -1.0, 1.0)]),
+    ];
+    let module = Session::with_threads(1).compile("scalar_loops.tome", SCALAR_LOOPS)?;
+    for (name, function, n, inputs) in &cases {
+        let kernel = module.kernel(function)?;
+        let views: Vec<ArrayView<'_>> = inputs.iter().map(Array::view).collect();
+        let case = Case { name, call: Box::new(move || kernel.call(&views)) };
+        measure("scalar loops", *n as usize, "f64", options, &[case])?;
+    }
+    Ok(())
+}
+
+/// Small whole numbers without an obvious order.
+fn letters(count: i64, factor: i64) -> Array {
+    Array::from(ndarray::Array1::from_iter((0..count).map(|k| (k * k * factor + k) % 5)))
 }
 
 /// From a new session and the text of a program to the second moment of 256 examples; the process is warm.

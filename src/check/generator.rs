@@ -5,13 +5,27 @@
 
 use super::expression::not_available;
 use super::list::OverList;
+use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{NodeId, Size, VarId};
+use crate::graph::{NodeId, Op, Size, VarId, reachable};
 use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE};
 use crate::runtime::array::DType;
-use crate::syntax::ast::{Expr, ExprKind, Generator, Iterable, Pattern};
+use crate::syntax::ast::{Expr, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;
+use crate::syntax::visit;
+
+/// The element behind generators.
+struct Elements {
+    /// Its value, as a function of the variables.
+    value: Value,
+    /// The generators' variables.
+    vars: Vec<VarId>,
+    /// Whether it is in all ranges, where that is not a matter of course.
+    guard: Option<NodeId>,
+    /// Whether it is computed by loops in which something may fail.
+    loops: bool,
+}
 
 /// What a reduction over generators reduces.
 pub(super) struct Generated {
@@ -23,13 +37,23 @@ pub(super) struct Generated {
     pub members: Option<NodeId>,
 }
 
-/// Patterns, and the arrays whose rows they are bound to with their places.
-type RowSources = (Vec<Pattern>, Vec<(NodeId, Span)>);
-
 impl Checker<'_> {
     /// `[e for …]`.
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
-        let (value, vars, guard) = self.generate(element, generators, &mut |c, over| c.for_each_item(over, span))?;
+        let (checks, warnings) = (self.graph.checks.len(), self.warnings.len());
+        let made = self.generate(element, generators, &mut |c, over| c.for_each_item(over, span));
+        // A comprehension in the element that can only be a list for each round.
+        if made.is_err() && std::mem::take(&mut self.uneven) {
+            self.graph.checks.truncate(checks);
+            self.warnings.truncate(warnings);
+            return self.ragged(element, generators, span);
+        }
+        let Elements { value, vars, guard, loops } = made?;
+        if guard.is_some() || self.differs_in_shape(&value, &vars) {
+            self.graph.checks.truncate(checks);
+            self.warnings.truncate(warnings);
+            return self.ragged(element, generators, span);
+        }
         if let (Value::List(_), [var, ..]) = (&value, vars.as_slice()) {
             let text = "the rows of this array would be lists, whose items differ in shape";
             let name = self.graph.var(*var).name.clone();
@@ -39,14 +63,6 @@ impl Checker<'_> {
         }
         if let Value::List(_) = &value {
             return Ok(value);
-        }
-        if guard.is_some() {
-            let text = "only a reduction may run over a range that depends on another generator's index";
-            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, text)
-                .at("the rows of this array would differ in length")
-                .help(
-                    "reduce inside, [sum(e for j in …) for i in …], or run over the whole range and use where(c, e, 0)",
-                ));
         }
         if value.nodes().is_empty() {
             return Err(Diagnostic::error(
@@ -58,6 +74,12 @@ impl Checker<'_> {
         }
         self.graph.span = span;
         let built = value.settled().map(&mut |id| vars.iter().rev().fold(id, |id, &var| self.graph.build(var, id)));
+        if loops {
+            // What may fail in the loops is found out even if nobody reads the array.
+            let small = built.nodes().into_iter().filter(|id| self.graph.ty(*id).rank() == vars.len());
+            let small: Vec<NodeId> = small.collect();
+            self.graph.checks.extend(small);
+        }
         Ok(built)
     }
 
@@ -71,11 +93,16 @@ impl Checker<'_> {
     ) -> Result<Generated> {
         // Over a list, one element is a line of elements.
         let (mut inner, mut line) = (None, 0);
-        let (value, vars, guard) = self.generate(element, generators, &mut |c, over| {
+        let Elements { value, vars, guard, .. } = self.generate(element, generators, &mut |c, over| {
             let Generated { x, axes, members } = c.reduced_items(over, left_out)?;
             (inner, line) = (members, axes);
             Ok(Value::array(x))
         })?;
+        if self.differs_in_shape(&value, &vars) {
+            let text = "what is reduced here has other sizes for other values of the first index";
+            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, element.span, text)
+                .help("reduce inside too: sum(sum(e for x in a) for i in 0:n)"));
+        }
         let operand = self.as_operand(&value, element.span)?;
         let axes = vars.len() + line;
         let build = |id: NodeId, c: &mut Self| vars.iter().rev().fold(id, |id, &var| c.graph.build(var, id));
@@ -112,7 +139,7 @@ impl Checker<'_> {
         element: &'e Expr,
         generators: &'e [Generator],
         unroll: &mut dyn FnMut(&mut Self, &OverList<'e>) -> Result<Value>,
-    ) -> Result<(Value, Vec<VarId>, Option<NodeId>)> {
+    ) -> Result<Elements> {
         self.scope.enter();
         let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
         let (outer, guards) = (self.graph.checks.len(), self.flow.guards.len());
@@ -120,10 +147,10 @@ impl Checker<'_> {
         let result = self.generator_chain(element, generators, &mut vars, unroll);
         self.flow.barrier = barrier;
         self.scope.leave();
-        self.close_checks(outer, &vars);
+        let loops = self.close_checks(outer, &vars, result.as_ref().ok());
         let own = self.flow.guards.split_off(guards);
         let guard = own.into_iter().reduce(|a, b| self.graph.map(&AND, &[a, b]));
-        result.map(|value| (value, vars, guard))
+        result.map(|value| Elements { value, vars, guard, loops })
     }
 
     /// The element behind generators: up to one over a list by index variables, from there on item by item.
@@ -136,7 +163,7 @@ impl Checker<'_> {
     ) -> Result<Value> {
         let mut left = generators;
         while let [generator, rest @ ..] = left {
-            if let Some(items) = self.generator(generator, vars)? {
+            if let Some(items) = self.generator(generator, (element, rest), vars)? {
                 return unroll(self, &OverList { pattern: &generator.pattern, items, rest, element });
             }
             left = rest;
@@ -146,7 +173,12 @@ impl Checker<'_> {
 
     /// Binds a generator's pattern to its index variable, or to what lies at it. Over a list nothing is bound, and its
     /// items are given.
-    fn generator(&mut self, generator: &Generator, vars: &mut Vec<VarId>) -> Result<Option<Vec<Value>>> {
+    fn generator(
+        &mut self,
+        generator: &Generator,
+        (element, rest): (&Expr, &[Generator]),
+        vars: &mut Vec<VarId>,
+    ) -> Result<Option<Vec<Value>>> {
         match &generator.iterable {
             Iterable::Range { start, stop, step } => {
                 let Pattern::Name(name) = &generator.pattern else {
@@ -156,6 +188,11 @@ impl Checker<'_> {
                         "a range gives one number at a time",
                     ));
                 };
+                let mut picks = self.picks_items(&name.text, |f| visit::expressions(element, f));
+                picks |= self.picks_items(&name.text, |f| visit::generators(rest, f));
+                if picks {
+                    return self.rounds(generator).map(Some);
+                }
                 if let Some(value) = self.dependent_range(&name.text, start, stop, step.as_ref(), vars)? {
                     self.scope.bind(&name.text, Value::array(value), name.span, false);
                     return Ok(None);
@@ -171,11 +208,11 @@ impl Checker<'_> {
                 Ok(None)
             }
             Iterable::Over(expr) => {
-                let sources = self.zipped(expr)?;
-                if sources.iter().any(|(source, _)| matches!(source, Value::List(_))) {
-                    return self.items_together(&sources, expr.span).map(Some);
+                let source = self.zipped(expr)?;
+                if source.has_list() {
+                    return self.items_together(&source, expr.span).map(Some);
                 }
-                self.generator_over(&generator.pattern, expr, &sources, vars).map(|()| None)
+                self.generator_over(&generator.pattern, expr, &source, vars).map(|()| None)
             }
         }
     }
@@ -257,86 +294,35 @@ impl Checker<'_> {
     }
 
     /// `for row in x`, `for (a, b) in zip(x, y)`.
-    fn generator_over(
-        &mut self,
-        pattern: &Pattern,
-        expr: &Expr,
-        sources: &[(Value, Span)],
-        vars: &mut Vec<VarId>,
-    ) -> Result<()> {
-        let (patterns, sources) = self.rows_paired(pattern, expr, sources)?;
-        let Some((first, others)) = sources.split_first() else { return Ok(()) };
-        let extent = self.leading(*first)?;
-        for source in others {
-            let other = self.leading(*source)?;
-            if other != extent {
-                return Err(Diagnostic::error(
-                    codes::SIZES,
-                    expr.span,
-                    format!("`zip` runs over sizes {extent} and {other}"),
-                )
-                .label(first.1, format!("this is {}", self.graph.ty(first.0)))
-                .label(source.1, format!("this is {}", self.graph.ty(source.0))));
-            }
-        }
-        let name = match patterns.first() {
-            Some(Pattern::Name(name)) => name.text.clone(),
-            _ => "row".to_string(),
+    fn generator_over(&mut self, pattern: &Pattern, expr: &Expr, source: &Source, vars: &mut Vec<VarId>) -> Result<()> {
+        let extent = self.common_length(source, expr.span)?;
+        let name = match pattern {
+            Pattern::Name(name) => name.text.clone(),
+            Pattern::Tuple(..) => "row".to_string(),
         };
         let var = self.new_generator(&name, extent, vars);
-        for (pattern, (source, _)) in patterns.into_iter().zip(sources) {
-            let at = self.graph.var_value(var);
-            let row = self.graph.gather(source, &[0], &[at]);
-            self.bind_pattern(&pattern, Value::array(row), false)?;
-        }
-        Ok(())
+        let at = self.graph.var_value(var);
+        let row = self.row_of(source, at)?;
+        self.bind_pattern(pattern, row, false)
     }
 
-    /// Patterns and the arrays whose rows they are bound to.
-    pub(super) fn row_sources(&mut self, pattern: &Pattern, expr: &Expr) -> Result<RowSources> {
-        let sources = self.zipped(expr)?;
-        self.rows_paired(pattern, expr, &sources)
-    }
-
-    fn rows_paired(&self, pattern: &Pattern, expr: &Expr, sources: &[(Value, Span)]) -> Result<RowSources> {
-        let arrays: Vec<(NodeId, Span)> = sources
-            .iter()
-            .map(|(source, span)| self.as_operand(source, *span).map(|operand| (operand.id, operand.span)))
-            .collect::<Result<_>>()?;
-        let zipped = arrays.len() > 1 || is_zip(expr);
-        let patterns: Vec<Pattern> = match pattern {
-            Pattern::Tuple(parts, _) if zipped => parts.clone(),
-            other => vec![other.clone()],
-        };
-        if patterns.len() == arrays.len() {
-            return Ok((patterns, arrays));
-        }
-        let text = format!("{} names for {} arrays", patterns.len(), arrays.len());
-        Err(Diagnostic::error(codes::TYPE, pattern.span(), text).help("for (a, b) in zip(x, y)"))
-    }
-
-    /// What a generator runs over: arrays or lists, several together in `zip`.
-    pub(super) fn zipped(&mut self, expr: &Expr) -> Result<Vec<(Value, Span)>> {
-        if let ExprKind::Call(_, args) = &expr.kind
-            && is_zip(expr)
-        {
-            return args.iter().map(|arg| Ok((self.expression(&arg.value)?, arg.value.span))).collect();
-        }
-        Ok(vec![(self.expression(expr)?, expr.span)])
-    }
-
-    pub(super) fn leading(&self, (id, span): (NodeId, Span)) -> Result<Size> {
-        self.graph.shape(id).first().cloned().ok_or_else(|| {
-            Diagnostic::error(codes::RANK, span, "a generator runs over an array's leading axis")
-                .at(format!("this is {}", self.graph.ty(id)))
-                .help("run over a range: for i in 0:n")
-        })
-    }
-
-    /// Checks made in a generator's body are done for every value of its variables.
-    fn close_checks(&mut self, outer: usize, vars: &[VarId]) {
+    /// Checks made in a generator's body are done for every value of its variables. Loops that the element is computed by
+    /// are done with it; gives whether there are any.
+    fn close_checks(&mut self, outer: usize, vars: &[VarId], element: Option<&Value>) -> bool {
         let inner = self.graph.checks.split_off(outer);
+        let is_loop = |c: &Self, id: NodeId| {
+            matches!(c.graph.node(id).op, Op::Loop(_)) && vars.iter().any(|var| c.graph.depends_on(id, *var))
+        };
+        let computed = match element.filter(|_| inner.iter().any(|id| is_loop(self, *id))) {
+            Some(element) => reachable(&self.graph, &element.nodes()),
+            None => Vec::new(),
+        };
+        let mut loops = false;
         for check in inner {
+            if is_loop(self, check) && computed.contains(&check) {
+                loops = true;
+                continue;
+            }
             let closed = vars
                 .iter()
                 .rev()
@@ -345,9 +331,6 @@ impl Checker<'_> {
                 self.graph.checks.push(closed);
             }
         }
+        loops
     }
-}
-
-fn is_zip(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(name) if name == "zip"))
 }

@@ -22,6 +22,7 @@ mod scope;
 mod statement;
 mod types;
 mod value;
+mod zip;
 
 pub use crate::io::Loaded;
 pub use builtins::{documentation, foreign};
@@ -65,6 +66,10 @@ pub struct Checker<'a> {
     pub varies: std::cell::Cell<bool>,
     /// Whether every name keeps an identity of its own: what will be differentiated by is not known yet.
     pub keeps_names: bool,
+    /// Whether a comprehension could be no array, and its length was not known.
+    uneven: bool,
+    /// Sizes that slices over axes of unknown sizes take to be no less than 0.
+    assumed: Vec<crate::graph::Size>,
     /// Where control stands: conditions, loops around, and what has been left.
     flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
@@ -87,6 +92,8 @@ impl<'a> Checker<'a> {
             wanted: None,
             varies: std::cell::Cell::new(false),
             keeps_names: false,
+            uneven: false,
+            assumed: Vec::new(),
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
             lambdas: (0, 0),

@@ -3,11 +3,12 @@
 //! In: an instruction and where its operands are. Out: its value.
 //! Always holds: within the innermost loop a vector's lanes are its successive iterations.
 
+use super::division::floored;
 use super::half;
 use super::lanes::{self, LaneCode, Lanes, reg, scalar};
 use super::nest::NestWriter;
 use super::writer::{aligned, unaligned};
-use crate::graph::{CheckKind, Size};
+use crate::graph::{CheckKind, Constant, Size};
 use crate::loops::{Affine, Inst, Value as Inner};
 use crate::ops::elementwise::Value as Element;
 use crate::ops::{Code, Elementwise, Reg};
@@ -207,6 +208,21 @@ impl NestWriter<'_, '_, '_> {
             Code::Kernel if dtype.is_float() => self.call_single(op.name, dtype, args),
             Code::Kernel => self.call_scalar(op.name, dtype, args, ty),
             Code::Scalar(name) => self.call_scalar(name, dtype, args, ty),
+            Code::Floored(part) if dtype == DType::I64 => match args {
+                [x, d] => floored(self.w, part, *x, (*d, self.known_divisor(value))),
+                _ => self.call_scalar(op.name, dtype, args, ty),
+            },
+            Code::Floored(_) => self.call_scalar(op.name, dtype, args, ty),
+        }
+    }
+
+    /// The second operand of an instruction, if it is a constant.
+    fn known_divisor(&self, value: Inner) -> Option<i64> {
+        let body = &self.plan.nest.body;
+        let Inst::Map(_, operands) = body.get(value)? else { return None };
+        match body.get(*operands.get(1)?)? {
+            Inst::Const(Constant::Int(divisor), DType::I64) => Some(*divisor),
+            _ => None,
         }
     }
 

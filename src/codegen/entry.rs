@@ -59,7 +59,9 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<
     }
     let mut entry =
         Entry { w, kernel, frame: &frame, plans: plans.iter().map(|(_, planned)| planned), params, depth: 0 };
+    entry.take_inputs();
     entry.steps(&kernel.steps);
+    entry.give_outputs();
     let mut w = entry.w;
     let zero = w.integer(0);
     w.ins().return_(&[zero]);

@@ -15,6 +15,7 @@
 //! | `innermost` | the innermost loop: vector part, remainder, tiles |
 //! | `across` | reductions whose lanes are neighbouring results |
 //! | `body`, `lanes` | instructions of a body as scalars or vectors |
+//! | `division` | quotients and remainders of integers |
 //! | `half` | 16-bit floats from and to memory and single precision |
 //! | `sink` | stores, reductions and accumulation |
 
@@ -22,6 +23,7 @@ mod across;
 mod body;
 mod collapse;
 mod define;
+mod division;
 mod entry;
 mod half;
 mod innermost;

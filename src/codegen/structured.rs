@@ -12,11 +12,9 @@ use cranelift_codegen::ir::{Block, InstBuilder, Type, Value, types};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The buffers that are registers: of one element, and written only where that is seen here. With each, whether a called
-/// nest or a matrix product reads it from memory.
+/// nest or a matrix product reads it from memory. Inputs are there before, outputs are put into memory in the end.
 pub(super) fn registers(kernel: &Kernel, plans: &[(&Nest, Planned)]) -> FxHashMap<BufferId, bool> {
-    let scalar = |id: &BufferId| {
-        kernel.buffers.get(*id).is_some_and(|b| b.role == Role::Scratch && b.elements.as_const() == Some(1))
-    };
+    let scalar = |id: &BufferId| kernel.buffers.get(*id).is_some_and(|buffer| buffer.elements.as_const() == Some(1));
     let mut found: FxHashSet<BufferId> = (0..kernel.buffers.len()).filter(scalar).collect();
     let mut from_memory: FxHashSet<BufferId> = FxHashSet::default();
     let mut at = 0;
@@ -67,6 +65,30 @@ fn written(steps: &[Step]) -> FxHashSet<BufferId> {
 }
 
 impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
+    /// Puts inputs of one element into registers.
+    pub(super) fn take_inputs(&mut self) {
+        for (buffer, known) in self.kernel.buffers.iter().enumerate() {
+            if matches!(known.role, Role::Input(_)) && self.w.registers.mirrored.contains_key(&buffer) {
+                let address = self.w.buffer(buffer);
+                let value = self.w.ins().load(scalar(known.dtype), aligned(), address, 0);
+                self.w.registers.values.insert(buffer, value);
+            }
+        }
+    }
+
+    /// Puts the registers that are outputs into memory.
+    pub(super) fn give_outputs(&mut self) {
+        for (buffer, known) in self.kernel.buffers.iter().enumerate() {
+            let only_here = self.w.registers.mirrored.get(&buffer) == Some(&false);
+            if let (Role::Output(_), true, Some(value)) =
+                (known.role, only_here, self.w.registers.values.get(&buffer).copied())
+            {
+                let address = self.w.buffer(buffer);
+                self.w.ins().store(aligned(), value, address, 0);
+            }
+        }
+    }
+
     /// Registers that hold something and that steps change, in order.
     fn carried(&self, steps: &[&[Step]]) -> Vec<BufferId> {
         let changed: FxHashSet<BufferId> = steps.iter().flat_map(|steps| written(steps)).collect();

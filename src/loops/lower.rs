@@ -17,7 +17,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Lowers a graph.
 pub fn lower(graph: &Graph) -> Result<Kernel> {
-    let renamed = regions::with_own_variables(graph);
+    // A loop that got variables of its own may hold copies of loops, which are next.
+    let mut renamed: Option<Graph> = None;
+    while let Some(next) = regions::with_own_variables(renamed.as_ref().unwrap_or(graph)) {
+        renamed = Some(next);
+    }
     let graph = renamed.as_ref().unwrap_or(graph);
     let regions = Regions::new(graph);
     let mut lowering = Lowering {

@@ -285,7 +285,7 @@ impl Schedule<'_> {
                 Op::Map(op) => match op.code {
                     Code::Inline(_) if matches!(op.name, "divide" | "sqrt") => 4,
                     Code::Inline(_) => 1,
-                    Code::Kernel | Code::Scalar(_) => KERNEL,
+                    Code::Kernel | Code::Scalar(_) | Code::Floored(_) => KERNEL,
                 },
                 Op::Cast | Op::Gather { .. } => 2,
                 _ => 0,

@@ -79,7 +79,7 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
     // Names that a text with mistakes defines are missing, so nothing more is said of such a program.
     let is_read = parts.problems.is_empty();
     let mut warnings = Vec::new();
-    let closed = parts.functions.names().filter(|name| !parts.functions.takes_lists(name));
+    let closed = parts.functions.names().filter(|name| !parts.functions.is_template(name));
     for name in closed.map(str::to_string).collect::<Vec<_>>() {
         match parts.functions.get(&name, Span::default()) {
             Ok(checked) => warnings.extend(checked.warnings.iter().cloned()),

@@ -220,7 +220,7 @@ impl Interactive {
         }
         let names: Vec<String> = parts.functions.names().map(str::to_string).collect();
         let all = self.functions.overlaid(&parts.functions);
-        let closed = names.iter().filter(|name| !all.takes_lists(name));
+        let closed = names.iter().filter(|name| !all.is_template(name));
         for name in if problems.is_empty() { closed.collect() } else { Vec::new() } {
             match all.get(name, crate::syntax::span::Span::default()) {
                 Ok(checked) => {

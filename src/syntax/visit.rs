@@ -3,7 +3,7 @@
 //! In: a statement. Out: each expression in it, outer ones first.
 //! Always holds: every expression is visited once, and nesting is bounded by the parser.
 
-use super::ast::{Block, Expr, ExprKind, IndexItem, Iterable, Pattern, Statement, StatementKind};
+use super::ast::{Block, Expr, ExprKind, Generator, IndexItem, Iterable, Pattern, Statement, StatementKind};
 
 /// Calls `f` with every expression in the block.
 pub fn block_expressions<'a>(block: &'a Block, f: &mut dyn FnMut(&'a Expr)) {
@@ -45,6 +45,12 @@ fn statement_parts<'a>(statement: &'a Statement, f: &mut dyn FnMut(&'a Expr)) {
         StatementKind::For(_, iterable, _) => iterable_parts(iterable, f),
         StatementKind::Break | StatementKind::Continue => {}
     }
+}
+
+/// Calls `f` with every expression in what generators run over.
+pub fn generators<'a>(generators: &'a [Generator], f: &mut dyn FnMut(&'a Expr)) {
+    let iterables = generators.iter().map(|generator| &generator.iterable);
+    iterables.for_each(|iterable| iterable_parts(iterable, &mut |part| expressions(part, f)));
 }
 
 /// Calls `f` with the expression and every one inside it.

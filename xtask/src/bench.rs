@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: our benchmarks and the peers', in one run.
 //!
-//! In: benches/suite.rs and benches/peers/*.py, which print one JSON object per figure. Out: target/bench.json, and the
+//! In: benches/suite.rs, benches/peers/*.py and *.c, which print one JSON object per figure. Out: target/bench.json, and the
 //! tables of docs/performance.md.
 //! Always holds: every figure of a table comes from the same run on the same machine; a peer that is not there is named
 //! as missing, and two contestants that compute different values make the command fail.
@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 
 /// Scripts under benches/peers.
 const PEERS: &[&str] = &["numpy_hand.py", "jax_peer.py", "torch_peer.py", "numba_peer.py"];
+/// C programs under benches/peers, built with `gcc -O3 -march=native`; they use one thread.
+const C_PEERS: &[&str] = &["scalar_loops.c"];
 /// How often every contestant gets its turn; the figures of a table are medians over the turns.
 pub const TURNS: usize = 3;
 
@@ -22,7 +24,7 @@ pub const TURNS: usize = 3;
 pub struct Row {
     /// Who was measured.
     pub peer: String,
-    /// Which table it belongs to: `network`, `growth`, `elementwise`, `first value`.
+    /// Which table it belongs to: `network`, `growth`, `elementwise`, `scalar loops`, `first value`.
     pub group: String,
     /// What was computed.
     pub name: String,
@@ -80,8 +82,10 @@ fn measure(root: &Path, quick: bool, turns: usize, machine: Machine) -> Result<R
             eprintln!("turn {turn} of {turns}, {threads} threads");
             let (ours, _) = listen(suite(root, threads, quick), "microtome", threads)?;
             rows.extend(ours);
-            for script in PEERS {
-                match listen(peer(root, script, threads, quick), script, threads) {
+            let scripts = PEERS.iter().map(|script| (*script, Ok(peer(root, script, threads, quick))));
+            let programs = C_PEERS.iter().filter(|_| threads == 1).map(|source| (*source, c_peer(root, source, quick)));
+            for (who, command) in scripts.chain(programs) {
+                match command.and_then(|command| listen(command, who, threads)) {
                     Ok((theirs, absent)) => {
                         rows.extend(theirs);
                         missing.extend(absent);
@@ -107,6 +111,19 @@ fn peer(root: &Path, script: &str, threads: usize, quick: bool) -> Command {
     let mut command = Command::new(python);
     command.current_dir(root).arg(Path::new("benches").join("peers").join(script));
     with_options(command, threads, quick)
+}
+
+/// A program in C, compiled.
+fn c_peer(root: &Path, source: &str, quick: bool) -> Result<Command, String> {
+    let program = root.join("target").join(source).with_extension("");
+    let source = root.join("benches").join("peers").join(source);
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O3", "-march=native", "-o"]).arg(&program).arg(&source).arg("-lm");
+    match gcc.status() {
+        Ok(status) if status.success() => Ok(with_options(Command::new(program), 1, quick)),
+        Ok(status) => Err(format!("gcc: {} does not build, with {status}", source.display())),
+        Err(error) => Err(format!("gcc is missing ({error})")),
+    }
 }
 
 /// The options that the suite and the peers have in common, and the variables by which libraries count threads.

@@ -38,6 +38,7 @@ pub fn tables(run: &Run) -> String {
     }
     text += &growth(run);
     text += &elementwise(run);
+    text += &scalar_loops(run);
     text + &first_value(run)
 }
 
@@ -80,6 +81,17 @@ fn elementwise(run: &Run) -> String {
     table("Elementwise, nanoseconds per element", &rows, label, |row| {
         format!("{:.2}", row.median_s / row.n as f64 * 1e9)
     })
+}
+
+fn scalar_loops(run: &Run) -> String {
+    let rows: Vec<&Row> = run.rows.iter().filter(|row| row.group == "scalar loops").collect();
+    let cell = |row: &Row| {
+        let peer = rows.iter().find(|other| other.peer == "gcc" && (&other.name, other.n) == (&row.name, row.n));
+        let ratio = peer.map_or(String::new(), |peer| format!(" ({:.2}×)", row.min_s / peer.min_s));
+        format!("{}{ratio}", duration(row.min_s))
+    };
+    let title = "Loops over scalars and tables, 1 thread, shortest time (in brackets: over gcc -O3 -march=native)";
+    table(title, &rows, |row| format!("{}, n = {:e}", row.name, row.n), cell)
 }
 
 fn first_value(run: &Run) -> String {

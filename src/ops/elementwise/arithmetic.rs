@@ -132,7 +132,7 @@ pub static FLOOR_DIVIDE: Elementwise = Elementwise {
     signature: Signature::Number,
     derivative: Derivative::Zero,
     eval: |args| number2(args, floor_divide, |a, b| if b == 0 { 0 } else { int_floor_divide(a, b) }),
-    code: Code::Scalar("floor_divide"),
+    code: Code::Floored(Floored::Quotient),
     ulp: 1.0,
     samples: &[-2.7, -0.6, 0.35, 3.1],
 };
@@ -153,7 +153,7 @@ pub static REMAINDER: Elementwise = Elementwise {
         _ => Vec::new(),
     }),
     eval: |args| number2(args, remainder, |a, b| if b == 0 { 0 } else { int_remainder(a, b) }),
-    code: Code::Scalar("remainder"),
+    code: Code::Floored(Floored::Remainder),
     ulp: 1.0,
     samples: &[-2.7, -0.6, 0.35, 3.1],
 };

@@ -103,6 +103,17 @@ pub enum Code {
     Kernel,
     /// A run-time function of this name, called per element (`runtime::scalar`).
     Scalar(&'static str),
+    /// Of integers a few instructions, which depend on the divisor; of floats a run-time function of the operator's name.
+    Floored(Floored),
+}
+
+/// What a division that rounds down gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floored {
+    /// The quotient.
+    Quotient,
+    /// What is left, with the sign of the divisor.
+    Remainder,
 }
 
 /// An elementwise operator.
