@@ -63,9 +63,14 @@ fn tie(g: &Graph, cost: NodeId, by: &[NodeId]) -> Option<NodeId> {
         }
     }
     for &id in order.iter().filter(|id| !sliced(id)) {
+        // Where the parameter came from does not matter: a gradient ends there.
+        if by.contains(&id) {
+            active.insert(id);
+            continue;
+        }
         let inputs = &g.node(id).inputs;
         let frozen = matches!(g.node(id).op, Op::StopGradient);
-        if by.contains(&id) || (!frozen && inputs.iter().any(|x| active.contains(x))) {
+        if !frozen && inputs.iter().any(|x| active.contains(x)) {
             active.insert(id);
         }
         if examples.contains(&id) && !active.contains(&id) || inputs.iter().any(|x| whole.contains(x)) {
