@@ -39,6 +39,9 @@ impl Linear {
     }
 }
 
+/// A bound of a slice, as a size too if it is one.
+type Bound = (NodeId, Option<Size>);
+
 /// One item, read.
 pub(super) enum Item {
     /// A scalar index: drops the axis.
@@ -288,11 +291,7 @@ impl Checker<'_> {
     }
 
     /// The bounds of a slice, as sizes too if they are some.
-    fn slice_bounds(
-        &mut self,
-        start: Option<&Expr>,
-        stop: Option<&Expr>,
-    ) -> Result<[Option<(NodeId, Option<Size>)>; 2]> {
+    fn slice_bounds(&mut self, start: Option<&Expr>, stop: Option<&Expr>) -> Result<[Option<Bound>; 2]> {
         let bound = |c: &mut Self, e: &Expr| c.whole(e, "the bound of a slice").map(|id| (id, c.graph.as_size(id)));
         Ok([start.map(|e| bound(self, e)).transpose()?, stop.map(|e| bound(self, e)).transpose()?])
     }
