@@ -286,7 +286,7 @@ fn says_what_it_cannot_evaluate() {
         fault.to_string()
     };
     let grad = "graph g(x: f64) { %x = input 0 : f64 %g = grad %x %x : f64 return %g }";
-    assert_eq!(unsupported(grad, &[Array::from(1.0)]), "a gradient that no pass has expanded");
+    assert_eq!(unsupported(grad, &[Array::from(1.0)]), "a derivative that no pass has expanded");
     let copy = "graph g(x: f64[3]) { %x = input 0 : f64[3] return %x }";
     assert_eq!(unsupported(copy, &[]), "there is no input 0");
     assert_eq!(unsupported(copy, &[Array::from(1.0)]), "input `x` is f64[] instead of f64[3]");
