@@ -226,6 +226,8 @@ pub enum Op {
     Update {
         /// The axes that are indexed, ascending.
         axes: Vec<usize>,
+        /// Whether the values are added to what is there; equal indexes then add up.
+        adds: bool,
     },
     /// The transpose of `Gather`: operands are the index arrays, then the values; equal indexes add up.
     ScatterAdd {

@@ -8,6 +8,7 @@ use super::ir::{Affine, Bind, BufferId, If, Inst, Loop, Nest, Role, Scalar, Sink
 use super::lower::{Body, Lowering, flatten, row_major};
 use super::regions::RegionId;
 use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::ops::reduction::SUM;
 use crate::graph::{Binder, Constant, LoopParts, NodeId, Op, Size, VarId, reachable};
 use crate::runtime::array::DType;
 
@@ -290,7 +291,7 @@ impl Lowering<'_> {
     }
 
     /// An array with some elements changed: in place if it can be.
-    pub(super) fn emit_update(&mut self, id: NodeId, axes: &[usize]) -> Result<()> {
+    pub(super) fn emit_update(&mut self, id: NodeId, axes: &[usize], adds: bool) -> Result<()> {
         let inputs = self.graph.node(id).inputs.clone();
         let (array, values, guard) = (inputs[0], inputs[1], inputs[2]);
         let indexes = &inputs[3..];
@@ -330,7 +331,10 @@ impl Lowering<'_> {
         let offset = flatten(&at, &row_major(self.graph.shape(id)));
         let loops = self.graph.shape(values).to_vec();
         let scattered = body.insts.iter().any(|inst| matches!(inst, Inst::Load(..))) && leading > 0;
-        let sink = Sink::Store { value, buffer, offset };
+        let sink = match adds {
+            false => Sink::Store { value, buffer, offset },
+            true => Sink::Accumulate { kind: &SUM, value, buffer, offset },
+        };
         let nest = Nest { loops, parallel: !scattered, body: body.insts, sink };
         self.conditionally(guard, vec![Step::Nest(nest)])
     }

@@ -4,6 +4,7 @@
 //! Always holds: a new elementwise operator is one item in one file under `elementwise/`.
 
 mod build;
+mod substitute;
 mod contraction;
 pub mod elementwise;
 mod emit;

@@ -7,6 +7,7 @@ mod batch;
 mod contract;
 mod grad;
 mod plan;
+mod reverse;
 mod slice;
 mod unroll;
 
