@@ -8,8 +8,8 @@ use super::ir::{Affine, Bind, BufferId, If, Inst, Loop, Nest, Role, Scalar, Sink
 use super::lower::{Body, Lowering, flatten, row_major};
 use super::regions::RegionId;
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::ops::reduction::SUM;
 use crate::graph::{Binder, Constant, LoopParts, NodeId, Op, Size, VarId, reachable};
+use crate::ops::reduction::SUM;
 use crate::runtime::array::DType;
 
 impl Lowering<'_> {
@@ -169,9 +169,28 @@ impl Lowering<'_> {
         let always = self.graph.as_constant(parts.again) == Some(Constant::Bool(true));
         let head = if always { Vec::new() } else { self.block(|l| l.require(parts.again))? };
         let again = if always { None } else { Some(self.held(parts.again)?) };
-        let body = self.block(|l| l.iteration(&parts, &buffers, inside))?;
+        let mut body = self.block(|l| l.iteration(&parts, &buffers, inside))?;
+        if self.is_count_read(id) {
+            let count = self.target(id);
+            let mut zero = Body::default();
+            let value = zero.push(Inst::Const(Constant::Int(0), DType::I64));
+            self.store_nest(id, zero, value, count, &[]);
+            body.extend(self.block(|l| {
+                let mut next = Body::default();
+                let at = Affine::of_value(next.push(Inst::Load(counter, Affine::default())));
+                let value = next.push(Inst::Index(at.plus(&Affine::constant(Size::one()))));
+                l.store_nest(id, next, value, count, &[]);
+                Ok(())
+            })?);
+        }
         self.steps.push(Step::Loop(Loop { counter, limit, head, again, body }));
         Ok(())
+    }
+
+    /// Whether anybody asks how many iterations there were.
+    fn is_count_read(&self, id: NodeId) -> bool {
+        let counts = |user: &NodeId| !matches!(self.graph.node(*user).op, Op::Final(_));
+        self.graph.dynamic_name(id).is_some() || self.users[id.0 as usize].iter().any(counts)
     }
 
     /// The variables themselves need no step.

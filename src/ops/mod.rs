@@ -4,7 +4,6 @@
 //! Always holds: a new elementwise operator is one item in one file under `elementwise/`.
 
 mod build;
-mod substitute;
 mod contraction;
 pub mod elementwise;
 mod emit;
@@ -15,6 +14,7 @@ mod movement;
 pub mod reduction;
 pub mod routine;
 pub mod rules;
+mod substitute;
 
 pub use contraction::Labels;
 pub use elementwise::{Code, Derivative, Elementwise, Partial, Signature};

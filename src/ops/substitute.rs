@@ -36,18 +36,16 @@ impl Graph {
     /// The roots with nodes replaced by others.
     pub(crate) fn replace(&mut self, roots: &[NodeId], by: &FxHashMap<NodeId, NodeId>) -> Vec<NodeId> {
         let order = reachable(self, roots);
-        let captured: FxHashSet<VarId> = by.values().flat_map(|id| self.node(*id).free.iter().copied()).collect();
         let own = |id: &NodeId| match self.node(*id).op {
             Op::Var(var) | Op::State(var) => Some(var),
             _ => None,
         };
-        let mut change = Change {
-            given: by,
-            targets: by.keys().map(own).collect(),
-            map: by.clone(),
-            sizes: FxHashMap::default(),
-            vars: FxHashMap::default(),
-        };
+        let targets: Option<FxHashSet<VarId>> = by.keys().map(own).collect();
+        // What takes the place of another node is meant where that stood; only what takes a variable's place is not.
+        let values = by.values().filter(|_| targets.is_some());
+        let captured: FxHashSet<VarId> = values.flat_map(|id| self.node(*id).free.iter().copied()).collect();
+        let mut change =
+            Change { given: by, targets, map: by.clone(), sizes: FxHashMap::default(), vars: FxHashMap::default() };
         change.rename_binders(self, &order, &captured);
         for id in order {
             change.visit(self, id);

@@ -3,8 +3,8 @@
 //! In: a graph with `grad`, `mark` and `stop_gradient` nodes. Out: a graph without them, and warnings.
 //! Always holds: a gradient has the type of what it is by, and costs a fixed small multiple of the cost's own graph.
 
-use crate::diagnostic::{Diagnostic, codes};
 use super::reverse::reverse;
+use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Graph, NodeId, Op, reachable};
 use rustc_hash::FxHashMap;
 

@@ -5,7 +5,7 @@
 //! overwritten.
 
 use super::looping::{Carried, Parts, fresh_state, read, trips};
-use super::undo::{Undo, Tables};
+use super::undo::{Tables, Undo};
 use crate::graph::{Graph, NodeId, Op, Size, Type};
 use rustc_hash::FxHashMap;
 

@@ -381,9 +381,7 @@ impl Back {
         let mut array = array;
         for link in links {
             array = match link {
-                Link::Update { node, old, guard, indexes } => {
-                    self.update(g, *node, array, at, (*old, *guard, indexes))
-                }
+                Link::Update { node, old, guard, indexes } => self.update(g, *node, array, at, (*old, *guard, indexes)),
                 Link::Loop(nested) => self.inner(g, nested, array, at),
             };
         }
