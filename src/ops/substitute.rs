@@ -40,12 +40,13 @@ impl Graph {
             Op::Var(var) | Op::State(var) => Some(var),
             _ => None,
         };
-        let targets: Option<FxHashSet<VarId>> = by.keys().map(own).collect();
+        let variables = by.keys().all(|id| own(id).is_some());
+        let targets = by.keys().flat_map(|id| self.node(*id).free.iter().copied()).collect();
         // What takes the place of another node is meant where that stood; only what takes a variable's place is not.
-        let values = by.values().filter(|_| targets.is_some());
+        let values = by.values().filter(|_| variables);
         let captured: FxHashSet<VarId> = values.flat_map(|id| self.node(*id).free.iter().copied()).collect();
         let mut change =
-            Change { given: by, targets, map: by.clone(), sizes: FxHashMap::default(), vars: FxHashMap::default() };
+            Change { given: by, targets, variables, map: by.clone(), sizes: FxHashMap::default(), vars: FxHashMap::default() };
         change.rename_binders(self, &order, &captured);
         for id in order {
             change.visit(self, id);
@@ -57,8 +58,10 @@ impl Graph {
 /// What has become of nodes, sizes and variables.
 struct Change<'a> {
     given: &'a FxHashMap<NodeId, NodeId>,
-    /// The variables that are replaced, if only variables are: who binds one of them is not meant.
-    targets: Option<FxHashSet<VarId>>,
+    /// The variables that are replaced, or that what is replaced depends on: who binds one of them is not meant.
+    targets: FxHashSet<VarId>,
+    /// Whether only variables are replaced.
+    variables: bool,
     map: FxHashMap<NodeId, NodeId>,
     sizes: FxHashMap<SizeVar, Size>,
     vars: FxHashMap<VarId, VarId>,
@@ -79,10 +82,8 @@ impl Change<'_> {
 
     /// Whether a node may change.
     fn reaches(&self, g: &Graph, id: NodeId) -> bool {
-        let own = |var: &VarId| {
-            self.targets.as_ref().is_some_and(|targets| targets.contains(var)) || self.vars.contains_key(var)
-        };
-        self.targets.is_none() || g.node(id).free.iter().any(own)
+        let free = &g.node(id).free;
+        self.targets.is_empty() || free.iter().any(|var| self.targets.contains(var) || self.vars.contains_key(var))
     }
 
     /// Binders of variables that new values mention, if anything changes below them, bind others.
@@ -128,13 +129,13 @@ impl Change<'_> {
     /// A binder of a variable that is replaced around it binds another one first.
     fn under_own_names(&self, g: &mut Graph, id: NodeId) -> Option<NodeId> {
         let node = g.node(id).clone();
-        let targets = self.targets.as_ref()?;
+        let shadows = |var: &VarId| self.variables && self.targets.contains(var);
         let renamed = match &node.op {
-            Op::Loop(binder) if binder.vars().any(|var| targets.contains(&var)) => {
+            Op::Loop(binder) if binder.vars().any(|var| shadows(&var)) => {
                 let (binder, inputs) = g.renamed_loop(binder, &node.inputs);
                 g.add_loop(binder, inputs)
             }
-            Op::Build(var) if targets.contains(var) => {
+            Op::Build(var) if shadows(var) => {
                 let mut by = FxHashMap::default();
                 let fresh = g.renamed(*var, &node.inputs, &mut by);
                 let body = g.replace(&node.inputs, &by);
