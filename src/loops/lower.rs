@@ -211,7 +211,9 @@ impl Lowering<'_> {
             Op::Gather { .. } => self.emit_gather(id),
             // Their buffers belong to the loop.
             Op::Var(_) | Op::State(_) => Ok(()),
-            Op::Grad => Err(Diagnostic::error(codes::BUG, node.span, "a gradient was left over")),
+            Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian => {
+                Err(Diagnostic::error(codes::BUG, node.span, "a derivative was left over"))
+            }
             _ => self.emit_elementwise(id),
         }
     }

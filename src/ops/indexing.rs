@@ -175,7 +175,13 @@ pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule:
     let node = g.node(id).clone();
     match &node.op {
         Op::Iota => Some(index),
-        Op::Build(var) if axis == 0 => Some(g.substitute(node.inputs[0], *var, index)),
+        Op::Build(var) if axis == 0 => {
+            let body = node.inputs[0];
+            // A size that is read from a value of the variable would go on being read from it.
+            let sized = |g: &Graph, id: NodeId| g.size_values(id).iter().any(|size| g.depends_on(*size, *var));
+            let fixed = !reachable(g, &[body]).into_iter().any(|id| sized(g, id));
+            fixed.then(|| g.substitute(body, *var, index))
+        }
         Op::Build(var) => {
             if g.depends_on(index, *var) {
                 return None;

@@ -14,7 +14,7 @@ const LIMIT: usize = 200_000;
 /// How often what was unrolled is looked at again: loops in loops whose ranges depend on the outer ones.
 const ROUNDS: usize = 8;
 
-/// Unrolls every loop that depends on what some `grad` is by, and on which its cost depends.
+/// Unrolls every loop between what some derivative is by and what it is of.
 pub fn unroll(graph: &Graph) -> Result<Graph, Box<Diagnostic>> {
     let mut graph = graph.clone();
     for _ in 0..ROUNDS {
@@ -77,14 +77,14 @@ fn unknown(graph: &Graph, id: NodeId) -> Box<Diagnostic> {
         .help("run over a range of literals or of the sizes of inputs, or write stop_gradient(…) around what it gives")
 }
 
-/// Loops between what a gradient is of and what it is by.
+/// Loops between what a derivative is of and what it is by.
 fn differentiated_loops(graph: &Graph) -> FxHashSet<NodeId> {
     let mut wanted = FxHashSet::default();
     for id in reachable(graph, &graph.roots()) {
-        let (Op::Grad, [cost, by]) = (&graph.node(id).op, graph.node(id).inputs.as_slice()) else { continue };
-        let mut active: FxHashSet<NodeId> = FxHashSet::from_iter([*by]);
+        let Some((value, by)) = graph.node(id).derivative() else { continue };
+        let mut active: FxHashSet<NodeId> = FxHashSet::from_iter(by);
         // A state is active if what it begins with or becomes is, so this takes as many rounds as loops nest.
-        let order = reachable(graph, &[*cost]);
+        let order = reachable(graph, &[value]);
         loop {
             let before = active.len();
             for &inner in &order {

@@ -737,21 +737,17 @@ fn effect_nodes(effect: Option<&Effect>) -> Vec<NodeId> {
 fn differentiated(graph: &Graph, roots: &[NodeId]) -> FxHashSet<NodeId> {
     let mut kept = FxHashSet::default();
     for id in reachable(graph, roots) {
-        let node = graph.node(id);
-        if let (Op::Grad, [cost, by]) = (&node.op, node.inputs.as_slice()) {
-            let mut active: FxHashSet<NodeId> = FxHashSet::default();
-            for inner in reachable(graph, &[*cost]) {
-                let depends = graph.node(inner).inputs.iter().any(|x| *x == *by || active.contains(x));
-                if depends {
-                    active.insert(inner);
-                }
-            }
-            kept.extend(active);
-            // The name itself stays a node of its own; what it stands for may be known.
-            if matches!(graph.node(*by).op, Op::Mark(_)) {
-                kept.insert(*by);
+        let Some((value, by)) = graph.node(id).derivative() else { continue };
+        let mut active: FxHashSet<NodeId> = FxHashSet::default();
+        for inner in reachable(graph, &[value]) {
+            let depends = graph.node(inner).inputs.iter().any(|x| by.contains(x) || active.contains(x));
+            if depends {
+                active.insert(inner);
             }
         }
+        kept.extend(active);
+        // The name itself stays a node of its own; what it stands for may be known.
+        kept.extend(by.into_iter().filter(|by| matches!(graph.node(*by).op, Op::Mark(_))));
     }
     kept
 }
