@@ -33,16 +33,18 @@ pub fn unroll(graph: &Graph) -> Result<Graph, Box<Diagnostic>> {
 fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<Diagnostic>> {
     let mut failure = None;
     let mut lasts: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
-    let mut checks: Vec<NodeId> = Vec::new();
+    let (mut checks, mut replaced): (Vec<NodeId>, Vec<NodeId>) = (Vec::new(), Vec::new());
     let mut next = graph.rewrite(|copier, next, id| {
         let node = graph.node(id);
         let inputs = copier.inputs(id);
         match (&node.op, node.inputs.as_slice()) {
             (Op::Loop(binder), _) if wanted.contains(&id) => {
                 let values = binder.parts(&inputs).and_then(|parts| straight(next, binder, &parts, &mut checks));
+                let copy = copier.copy(next, id);
                 match values {
                     Some(values) => {
                         lasts.insert(id, values);
+                        replaced.push(copy);
                     }
                     // One in another loop is looked at again when that one is unrolled.
                     None if node.free.is_empty() => {
@@ -50,7 +52,7 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
                     }
                     None => {}
                 }
-                copier.copy(next, id)
+                copy
             }
             (Op::Final(position), [of]) => match lasts.get(of).and_then(|values| values.get(*position)) {
                 Some(value) => *value,
@@ -63,6 +65,7 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
     if let Some(failure) = failure {
         return Err(failure);
     }
+    next.checks.retain(|check| !replaced.contains(check));
     for check in checks {
         if next.node(check).free.is_empty() && !next.checks.contains(&check) {
             next.checks.push(check);

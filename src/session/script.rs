@@ -144,7 +144,7 @@ impl Module {
         let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
         let passes = crate::pipeline::REFERENCE;
         crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
-        for name in self.functions.names().filter(|name| !self.functions.takes_lists(name)) {
+        for name in self.functions.names().filter(|name| !self.functions.is_template(name)) {
             let checked = self.checked(name)?;
             crate::pipeline::run_only(&checked.graph, &mut context, passes).map_err(|d| self.error(d))?;
         }
@@ -290,7 +290,7 @@ fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type> {
     crate::check::size_names(&input.ty, &mut names);
     let ty = match crate::check::declared(&input.ty)? {
         Declared::Array(ty, _) => ty,
-        Declared::Tuple(_, span) | Declared::List(_, span) => {
+        Declared::Tuple(_, span) | Declared::List(_, span) | Declared::Open(span) => {
             return Err(Diagnostic::error(codes::TYPE, span, "an input is one array or scalar"));
         }
     };
