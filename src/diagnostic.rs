@@ -3,6 +3,8 @@
 //! In: facts from any phase. Out: a [`Diagnostic`], rendered with ariadne against [`Sources`].
 //! Always holds: a code, once released, keeps its meaning; `docs/errors.md` has an entry for each.
 
+mod json;
+
 use crate::syntax::span::{FileId, Span};
 use std::fmt;
 
@@ -45,6 +47,7 @@ pub mod codes {
         DIVISION = "E0502", "An integer was divided by zero.";
         ASSERTION = "E0503", "An assertion failed.";
         MEMORY = "E0504", "The program needs more memory than there is.";
+        INTERRUPTED = "E0505", "The program was stopped by Ctrl-C.";
         FILE = "E0601", "A file could not be read or written.";
         FILE_FORMAT = "E0602", "A file does not hold what its name promises.";
         INPUT = "E0603", "An input of the program is missing, misshapen or surplus.";
@@ -63,6 +66,16 @@ pub enum Severity {
     Error,
     /// It runs.
     Warning,
+}
+
+impl Severity {
+    /// `error` or `warning`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
 }
 
 /// A place with what there is to say about it.
@@ -159,11 +172,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, "{kind}[{}]: {}", self.code.0, self.message)
+        write!(f, "{}[{}]: {}", self.severity.name(), self.code.0, self.message)
     }
 }
 
@@ -191,6 +200,16 @@ impl Sources {
     /// The text that a span covers.
     pub fn text(&self, span: Span) -> &str {
         self.get(span.file).1.get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+
+    /// The names of the files.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The diagnostic as an editor reads it: a JSON object on a line of its own.
+    pub fn json(&self, diagnostic: &Diagnostic) -> String {
+        json::object(diagnostic, self)
     }
 
     /// The diagnostic as a person reads it, with the lines of source it speaks of.

@@ -34,4 +34,4 @@ pub mod session;
 pub mod syntax;
 
 pub use runtime::array::{Array, ArrayView, DType};
-pub use session::{Error, InputSource, Kernel, Module, RunOptions, Session, Stage};
+pub use session::{Error, InputSource, Kernel, Module, RunOptions, Session, Stage, Warning};

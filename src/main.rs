@@ -1,7 +1,7 @@
 //! The command line.
 //!
 //! In: arguments. Out: what a program prints, or its errors on standard error.
-//! Always holds: the exit status is 0 if everything went well, 1 for an error in the program or its files, 2 for wrong arguments.
+//! Always holds: the exit status is one of those that `--help` lists.
 
 mod cli;
 

@@ -41,8 +41,8 @@ pub const PASSES: &[Pass] = &[
     },
     Pass {
         name: "differentiated",
-        sentence: "expands gradients, in reverse mode",
-        run: |graph, context| passes::grad(graph, &mut context.warnings),
+        sentence: "expands derivatives, in reverse and forward mode",
+        run: |graph, context| passes::differentiate(graph, &context.expected, &mut context.warnings),
     },
     Pass {
         name: "batched",

@@ -204,7 +204,9 @@ fn run(source: &str, inputs: Vec<InputSource>) -> Result<String, String> {
     let (mut out, mut warnings) = (Vec::new(), Vec::new());
     let module = Session::with_threads(1).compile("half.tome", source).map_err(|error| error.to_string())?;
     let options = RunOptions { inputs, ..RunOptions::default() };
-    module.run(&options, &mut out, &mut |text| warnings.push(text)).map_err(|error| error.to_string())?;
+    module
+        .run(&options, &mut out, &mut |warning| warnings.push(warning.render(false)))
+        .map_err(|error| error.to_string())?;
     Ok(String::from_utf8(out).unwrap())
 }
 

@@ -45,7 +45,7 @@ fn run(case: &Case, threads: usize, interpret: bool) -> Outcome {
     let inputs = case.inputs.iter().map(|text| input(text)).collect();
     let options = RunOptions { inputs, interpret, ..RunOptions::default() };
     let mut out = Vec::new();
-    let result = module.run(&options, &mut out, &mut |warning| outcome.warnings.push(warning));
+    let result = module.run(&options, &mut out, &mut |warning| outcome.warnings.push(warning.render(false)));
     if let Err(error) = result {
         outcome.errors = report(&error);
     }

@@ -118,6 +118,7 @@ impl Checker<'_> {
         let own = self.graph.ty(old.id).clone();
         if let [IndexItem::At(expr)] = items
             && let Some(mask) = self.mask(expr, &own.shape)?
+            && self.graph.ty(value.id).rank() + self.graph.ty(mask.id).rank() <= own.rank()
         {
             return self.masked(old, mask, value, span);
         }
@@ -208,16 +209,10 @@ impl Checker<'_> {
         Ok(Some(Operand { id, literal: false, span: expr.span }))
     }
 
-    /// `a[mask] = value`: a value per row of the array, or one for all.
+    /// `a[mask] = value` with one value for all places, which needs not know how many there are.
     fn masked(&mut self, old: &Operand, mask: Operand, value: Operand, span: Span) -> Result<Value> {
         let shape = self.graph.shape(old.id).to_vec();
         let rank = self.graph.ty(mask.id).rank();
-        let rest = shape.get(rank..).unwrap_or_default().to_vec();
-        if self.graph.ty(value.id).rank() > rest.len() {
-            return Err(Diagnostic::error(codes::RANK, span, "one value is put wherever the mask is true")
-                .at(format!("this is {}", self.graph.ty(value.id)))
-                .help("choose element by element: a = where(mask, values, a)"));
-        }
         let mut condition = mask.id;
         if let Some(here) = self.condition() {
             let own = self.graph.shape(condition).to_vec();

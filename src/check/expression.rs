@@ -70,7 +70,7 @@ impl Checker<'_> {
             "inf" => f64::INFINITY,
             "nan" => f64::NAN,
             "newaxis" => return Ok(Value::NewAxis),
-            _ if self.functions.contains(name) || super::builtins::find(name).is_some() => {
+            _ if self.functions.contains(name) || super::builtins::names().contains(&name) => {
                 return Ok(Value::Function(name.to_string()));
             }
             _ => return Err(self.unknown_name(name, span)),

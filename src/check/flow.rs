@@ -4,15 +4,17 @@
 //! Always holds: what stands under a condition has no effect where the condition is false; what it computes there is
 //! never used.
 
+use super::function::differentiated_names;
 use super::operators::Operand;
-use super::{Checker, Value};
+use super::{Checker, Host, Scope, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{CheckKind, Constant, Graph, NodeId, Op, VarId};
 use crate::ops::elementwise::{AND, NOT, OR, WHERE};
 use crate::runtime::array::DType;
-use crate::syntax::ast::{Block, Expr};
+use crate::syntax::ast::{Block, Expr, Function};
 use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 
 /// Where control stands.
 #[derive(Default)]
@@ -43,6 +45,47 @@ pub(super) struct Frame {
     pub guards: usize,
     /// Whether its body runs at all; known outside, unless it depends on the loop's variables.
     pub entered: Option<NodeId>,
+}
+
+/// What a function's body that is checked in the middle of another one must not touch.
+pub(super) struct Outside<'a> {
+    scope: Scope,
+    left: [Option<NodeId>; 2],
+    returned: Option<(NodeId, Value)>,
+    function: bool,
+    barrier: usize,
+    targets: BTreeSet<String>,
+    host: Option<&'a mut dyn Host>,
+}
+
+impl<'a> Checker<'a> {
+    /// Goes into the body of a function, with these names in scope.
+    pub(super) fn enter_body(&mut self, function: &Function, scope: Scope) -> Outside<'a> {
+        let mut targets = differentiated_names(&function.body);
+        targets.extend(self.targets.iter().cloned());
+        let outside = Outside {
+            scope: std::mem::replace(&mut self.scope, scope),
+            left: [self.flow.left.take(), self.flow.broke.take()],
+            returned: self.flow.returned.take(),
+            function: std::mem::replace(&mut self.flow.function, true),
+            barrier: std::mem::take(&mut self.flow.barrier),
+            targets: std::mem::replace(&mut self.targets, targets),
+            host: self.host.take(),
+        };
+        self.scope.enter();
+        outside
+    }
+
+    /// Comes back from it.
+    pub(super) fn leave_body(&mut self, outside: Outside<'a>) {
+        self.scope = outside.scope;
+        [self.flow.left, self.flow.broke] = outside.left;
+        self.flow.returned = outside.returned;
+        self.flow.function = outside.function;
+        self.flow.barrier = outside.barrier;
+        self.targets = outside.targets;
+        self.host = outside.host;
+    }
 }
 
 impl Checker<'_> {
@@ -143,7 +186,8 @@ impl Checker<'_> {
         let operand = self.truth(condition, "if")?;
         if let Some(Constant::Bool(holds)) = self.graph.as_constant(operand.id) {
             return match (holds, otherwise) {
-                (true, _) => self.block(then),
+                (true, Some(_)) => self.block(then),
+                (true, None) => self.block(then).map(|_| Value::Nothing),
                 (false, Some(otherwise)) => self.block(otherwise),
                 (false, None) => Ok(Value::Nothing),
             };

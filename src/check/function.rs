@@ -43,7 +43,12 @@ pub struct Checked {
     pub graph: Graph,
     /// What the checker warned of.
     pub warnings: Vec<Box<Diagnostic>>,
+    /// Sizes that the graph takes to be no less than 0; where one is not, the function is expanded for the call.
+    assumed: Vec<Size>,
 }
+
+/// What size variables stand for, and where that comes from.
+type Sizes = BTreeMap<SizeVar, (Size, Span)>;
 
 enum State {
     Unchecked,
@@ -101,8 +106,9 @@ impl Functions {
                 None => error,
             });
         };
-        if self.takes_lists(name) {
-            let text = format!("`{name}` takes lists, so it is compiled where it is called");
+        if self.is_template(name) {
+            let what = if self.takes_lists(name) { "takes lists" } else { "has parameters without a type" };
+            let text = format!("`{name}` {what}, so it is compiled where it is called");
             return Err(Diagnostic::error(codes::NOT_AVAILABLE, definition.name.span, text)
                 .help("call it from a program or from another function"));
         }
@@ -119,10 +125,21 @@ impl Functions {
         result
     }
 
+    /// Whether the function is checked for each call only.
+    pub fn is_template(&self, name: &str) -> bool {
+        self.is_open(name) || self.takes_lists(name)
+    }
+
+    /// Whether the function has parameters without a type.
+    fn is_open(&self, name: &str) -> bool {
+        self.definitions.get(name).is_some_and(|f| f.params.iter().any(|param| param.ty.is_none()))
+    }
+
     /// Whether the function has a list among its parameters; then it is checked for each call, as its lists have other
     /// numbers of items.
-    pub fn takes_lists(&self, name: &str) -> bool {
-        self.definitions.get(name).is_some_and(|f| f.params.iter().any(|param| list_in(&param.ty).is_some()))
+    fn takes_lists(&self, name: &str) -> bool {
+        let list = |f: &Function| f.params.iter().filter_map(|param| param.ty.as_ref()).any(|ty| list_in(ty).is_some());
+        self.definitions.get(name).is_some_and(|f| list(f))
     }
 
     /// The parameters for arguments that are laid out so; lists without a layout have no items.
@@ -164,7 +181,11 @@ fn parameters(function: &Function, layouts: &[Layout]) -> Result<Vec<Parameter>>
             let text = format!("two parameters are called `{name}`");
             return Err(Diagnostic::error(codes::DUPLICATE_NAME, param.name.span, text).label(first.span, "the first"));
         }
-        let ty = declared_as(&param.ty, layouts.get(position).unwrap_or(&Layout::Plain), &name)?;
+        let layout = layouts.get(position).unwrap_or(&Layout::Plain);
+        let ty = match &param.ty {
+            Some(ty) => declared_as(ty, layout, &name)?,
+            None => Declared::Open(param.name.span),
+        };
         parameters.push(Parameter { name, ty, span: param.name.span });
     }
     Ok(parameters)
@@ -176,8 +197,7 @@ fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]
     }
     let mut checker = Checker::new(&function.name.text, functions, None);
     checker.targets = differentiated_names(&function.body);
-    let mut sizes = Vec::new();
-    function.params.iter().for_each(|param| size_names(&param.ty, &mut sizes));
+    let sizes = parameter_sizes(function);
     let parameters = parameters(function, layouts)?;
     for (name, span) in &sizes {
         let value = Value::array(checker.graph.size_value(&Size::var(name)));
@@ -190,7 +210,7 @@ fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]
     }
     checker.flow.function = true;
     let value = checker.body(function)?;
-    let value = checker.result(function, value)?;
+    let value = checker.result(function, value, &Sizes::new())?;
     let mut outputs = Vec::new();
     let result = value.shape(&mut outputs);
     checker.graph.outputs = outputs;
@@ -200,7 +220,15 @@ fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]
         result,
         graph: checker.graph,
         warnings: checker.warnings,
+        assumed: checker.assumed,
     })
+}
+
+/// The size variables of a function's parameters, with the place of each first mention.
+fn parameter_sizes(function: &Function) -> Vec<(String, Span)> {
+    let mut sizes = Vec::new();
+    function.params.iter().filter_map(|param| param.ty.as_ref()).for_each(|ty| size_names(ty, &mut sizes));
+    sizes
 }
 
 impl Checker<'_> {
@@ -232,11 +260,12 @@ impl Checker<'_> {
             Declared::List(items, _) => Value::List(
                 items.iter().enumerate().map(|(k, item)| self.parameter(&format!("{name}.{k}"), item)).collect(),
             ),
+            Declared::Open(_) => Value::Nothing,
         }
     }
 
-    /// The value of a function's body as its result type says.
-    fn result(&mut self, function: &Function, value: Value) -> Result<Value> {
+    /// The value of a function's body as its result type says, whose size variables may stand for other sizes.
+    fn result(&mut self, function: &Function, value: Value, sizes: &Sizes) -> Result<Value> {
         let span = function.body.statements.last().map_or(function.body.span, |last| last.span);
         match (&function.result, value) {
             (_, Value::Nothing) => {
@@ -245,8 +274,7 @@ impl Checker<'_> {
             }
             (None, value) => self.plain_result(value.settled(), span),
             (Some(ty), value) => {
-                let mut known = Vec::new();
-                function.params.iter().for_each(|param| size_names(&param.ty, &mut known));
+                let known = parameter_sizes(function);
                 let mut named = Vec::new();
                 size_names(ty, &mut named);
                 if let Some((name, place)) = named.iter().find(|(name, _)| !known.iter().any(|(k, _)| k == name)) {
@@ -257,7 +285,12 @@ impl Checker<'_> {
                     )
                     .help("use sizes of the parameters' types, or leave the result type out"));
                 }
-                let ty = if list_in(ty).is_some() { self.result_type(ty, &value)? } else { declared(ty)? };
+                let mut ty = if list_in(ty).is_some() { self.result_type(ty, &value)? } else { declared(ty)? };
+                fill_open(&mut ty, &mut |shape| {
+                    for size in shape {
+                        *size = size.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
+                    }
+                });
                 self.conform(&ty, value, span, "the result")
             }
         }
@@ -341,12 +374,15 @@ impl Checker<'_> {
 
     /// A call of a defined function: its graph is copied in, with sizes and parameters replaced.
     pub(super) fn inline(&mut self, name: &str, args: &[Argument], span: Span) -> Result<Value> {
-        let parameters = match self.functions.takes_lists(name) {
+        let parameters = match self.functions.is_template(name) {
             true => self.functions.parameters(name, &[])?,
             false => self.functions.get(name, span)?.parameters.clone(),
         };
         let ordered = order_arguments(name, &parameters, args, span)?;
         let values = ordered.iter().map(|arg| self.expression(arg)).collect::<Result<Vec<_>>>()?;
+        if self.functions.is_open(name) {
+            return self.expand(name, &values, &ordered, span);
+        }
         let layouts: Vec<Layout> = values.iter().map(Value::layout).collect();
         if self.functions.takes_lists(name) {
             // Before the body is looked at with lists that the call does not have.
@@ -356,10 +392,33 @@ impl Checker<'_> {
             }
         }
         let callee = self.functions.get_for(name, &layouts, span)?;
-        let mut sizes: BTreeMap<SizeVar, (Size, Span)> = BTreeMap::new();
-        let mut actuals: Vec<(Operand, Type)> = Vec::new();
-        for ((parameter, value), arg) in callee.parameters.iter().zip(&values).zip(&ordered) {
-            self.pair_argument(&callee.name, &parameter.name, &parameter.ty, value, arg.span, &mut actuals)?;
+        let (ids, sizes) = self.arguments(&callee.name, &callee.parameters, &values, &ordered)?;
+        for size in &callee.assumed {
+            let size = size.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
+            match size.as_const() {
+                Some(..0) if !self.functions.is_template(name) => return self.expand(name, &values, &ordered, span),
+                Some(_) => {}
+                None => self.assumed.push(size),
+            }
+        }
+        let result = self.copy_in(&callee, &ids, &sizes, span)?;
+        if self.graph.len() > NODE_LIMIT {
+            return Err(too_large(span));
+        }
+        Ok(result)
+    }
+
+    /// The arrays of the arguments, as the parameters have them, and what the parameters' size variables stand for.
+    fn arguments(
+        &mut self,
+        callee: &str,
+        parameters: &[Parameter],
+        values: &[Value],
+        written: &[&Expr],
+    ) -> Result<(Vec<NodeId>, Sizes)> {
+        let (mut sizes, mut actuals) = (Sizes::new(), Vec::new());
+        for ((parameter, value), arg) in parameters.iter().zip(values).zip(written) {
+            self.pair_argument(callee, &parameter.name, &parameter.ty, value, arg.span, &mut actuals)?;
         }
         for (operand, ty) in &actuals {
             self.bind_sizes(operand, ty, &mut sizes);
@@ -369,15 +428,47 @@ impl Checker<'_> {
         }
         let mut ids = Vec::new();
         for (operand, ty) in &actuals {
-            ids.push(self.argument(&callee, operand, ty, &sizes)?);
+            ids.push(self.argument(callee, operand, ty, &sizes)?);
         }
-        let result = self.copy_in(&callee, &ids, &sizes, span)?;
+        Ok((ids, sizes))
+    }
+
+    /// A call of a function whose body is checked for this call alone, with its parameters bound to the arguments: where
+    /// one of them is a function, or sizes are not what was assumed of them.
+    fn expand(&mut self, name: &str, values: &[Value], written: &[&Expr], span: Span) -> Result<Value> {
+        let Some(function) = self.functions.definitions.get(name).cloned() else {
+            return Err(self.unknown_name(name, span));
+        };
+        if self.functions.stack.borrow().iter().any(|known| known == name) {
+            return Err(self.functions.circle(name, span));
+        }
+        let layouts: Vec<Layout> = values.iter().map(Value::layout).collect();
+        let parameters = self.functions.parameters(name, &layouts)?;
+        let (ids, sizes) = self.arguments(name, &parameters, values, written)?;
+        let mut ids = ids.into_iter();
+        let mut scope = super::Scope::default();
+        for (size, place) in parameter_sizes(&function) {
+            if let Some((actual, _)) = sizes.iter().find_map(|(var, actual)| (**var == *size).then_some(actual)) {
+                scope.bind(&size, Value::array(self.graph.size_value(actual)), place, false);
+            }
+        }
+        let outer = self.enter_body(&function, scope);
+        for (parameter, value) in parameters.iter().zip(values) {
+            let value = match &parameter.ty {
+                Declared::Open(_) => value.clone().settled(),
+                _ => value.map(&mut |id| ids.next().unwrap_or(id)).settled(),
+            };
+            let name = crate::syntax::ast::Name { text: parameter.name.clone(), span: parameter.span };
+            self.bind_name(&name, value, false);
+        }
+        self.functions.stack.borrow_mut().push(name.to_string());
+        let value = self.body(&function).and_then(|value| self.result(&function, value, &sizes));
+        self.functions.stack.borrow_mut().pop();
+        self.leave_body(outer);
         if self.graph.len() > NODE_LIMIT {
-            return Err(Diagnostic::error(codes::LIMIT, span, "the program is too large to compile")
-                .note(format!("inlining this call makes more than {NODE_LIMIT} operations"))
-                .help("call functions in a loop or comprehension instead of one by one"));
+            return Err(too_large(span));
         }
-        Ok(result)
+        value.map_err(|error| error.label(span, format!("in this call of `{name}`")))
     }
 
     /// Pairs the arrays of one argument with those of its parameter.
@@ -403,6 +494,7 @@ impl Checker<'_> {
                     .zip(values)
                     .try_for_each(|(ty, value)| self.pair_argument(callee, parameter, ty, value, span, actuals))
             }
+            (Declared::Open(_), _) => Ok(()),
             _ => Err(Diagnostic::error(
                 codes::ARGUMENTS,
                 span,
@@ -413,7 +505,7 @@ impl Checker<'_> {
     }
 
     /// Bare size variables are bound by the first argument that has them.
-    fn bind_sizes(&self, operand: &Operand, ty: &Type, sizes: &mut BTreeMap<SizeVar, (Size, Span)>) {
+    fn bind_sizes(&self, operand: &Operand, ty: &Type, sizes: &mut Sizes) {
         for (formal, actual) in ty.shape.iter().zip(self.graph.shape(operand.id)) {
             if let Some(var) = formal.as_var() {
                 sizes.entry(var.clone()).or_insert_with(|| (actual.clone(), operand.span));
@@ -422,7 +514,7 @@ impl Checker<'_> {
     }
 
     /// What is left follows from sizes that are linear in one variable: `2*k` of an argument of size 6 makes k 3.
-    fn solve_sizes(&self, operand: &Operand, ty: &Type, sizes: &mut BTreeMap<SizeVar, (Size, Span)>) {
+    fn solve_sizes(&self, operand: &Operand, ty: &Type, sizes: &mut Sizes) {
         for (formal, actual) in ty.shape.iter().zip(self.graph.shape(operand.id)) {
             let open: Vec<SizeVar> = formal.vars().into_iter().filter(|var| !sizes.contains_key(var)).collect();
             let [var] = open.as_slice() else { continue };
@@ -441,24 +533,17 @@ impl Checker<'_> {
     }
 
     /// One argument, checked against its parameter's type.
-    fn argument(
-        &mut self,
-        callee: &Checked,
-        operand: &Operand,
-        formal: &Type,
-        sizes: &BTreeMap<SizeVar, (Size, Span)>,
-    ) -> Result<NodeId> {
+    fn argument(&mut self, callee: &str, operand: &Operand, formal: &Type, sizes: &Sizes) -> Result<NodeId> {
         let own = self.graph.ty(operand.id).clone();
         let error = |code, message: String| Diagnostic::error(code, operand.span, message).at(format!("this is {own}"));
         if own.rank() != formal.rank() {
-            let text = format!("`{}` takes {formal} here, an array of {} axes", callee.name, formal.rank());
+            let text = format!("`{callee}` takes {formal} here, an array of {} axes", formal.rank());
             return Err(error(codes::RANK, text));
         }
         for (expected, actual) in formal.shape.iter().zip(&own.shape) {
             let bound = expected.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
             if bound != *actual {
-                let text =
-                    format!("`{}` takes {formal} here: the size {expected} is {bound}, not {actual}", callee.name);
+                let text = format!("`{callee}` takes {formal} here: the size {expected} is {bound}, not {actual}");
                 let mut problem = error(codes::SIZES, text);
                 for var in expected.vars() {
                     if let Some((size, place)) = sizes.get(&var).filter(|(_, place)| *place != operand.span) {
@@ -470,18 +555,12 @@ impl Checker<'_> {
         }
         match self.assignable(*operand, formal.dtype) {
             Some(id) => Ok(id),
-            None => Err(error(codes::TYPE, format!("`{}` takes {formal} here", callee.name))
+            None => Err(error(codes::TYPE, format!("`{callee}` takes {formal} here"))
                 .help(format!("convert with {}(…)", formal.dtype))),
         }
     }
 
-    fn copy_in(
-        &mut self,
-        callee: &Checked,
-        ids: &[NodeId],
-        sizes: &BTreeMap<SizeVar, (Size, Span)>,
-        span: Span,
-    ) -> Result<Value> {
+    fn copy_in(&mut self, callee: &Checked, ids: &[NodeId], sizes: &Sizes, span: Span) -> Result<Value> {
         let source = &callee.graph;
         let mut copier = Copier::inlining(source, &mut self.graph, |var| sizes.get(var).map(|(size, _)| size.clone()));
         for id in source.ids() {
@@ -524,6 +603,12 @@ impl Checker<'_> {
     }
 }
 
+fn too_large(span: Span) -> Box<Diagnostic> {
+    Diagnostic::error(codes::LIMIT, span, "the program is too large to compile")
+        .note(format!("inlining this call makes more than {NODE_LIMIT} operations"))
+        .help("call functions in a loop or comprehension instead of one by one")
+}
+
 /// Whether control never comes to the end of a block.
 fn always_returns(block: &Block) -> bool {
     block.statements.last().is_some_and(|last| match &last.kind {
@@ -542,6 +627,7 @@ fn fill_open(ty: &mut Declared, fill: &mut dyn FnMut(&mut [Size])) {
         Declared::Tuple(parts, _) | Declared::List(parts, _) => {
             parts.iter_mut().for_each(|part| fill_open(part, fill));
         }
+        Declared::Open(_) => {}
     }
 }
 
@@ -581,7 +667,7 @@ fn wrong_arguments(callee: &str, parameters: &[Parameter], given: usize, span: S
 }
 
 /// The names that a body differentiates by.
-fn differentiated_names(block: &Block) -> BTreeSet<String> {
+pub(super) fn differentiated_names(block: &Block) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     visit::block_expressions(block, &mut |expr| target(expr, &mut names));
     names

@@ -5,13 +5,15 @@
 
 use super::expression::not_available;
 use super::list::OverList;
+use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Size, VarId};
 use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE};
 use crate::runtime::array::DType;
-use crate::syntax::ast::{Expr, ExprKind, Generator, Iterable, Pattern};
+use crate::syntax::ast::{Expr, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;
+use crate::syntax::visit;
 
 /// What a reduction over generators reduces.
 pub(super) struct Generated {
@@ -23,13 +25,16 @@ pub(super) struct Generated {
     pub members: Option<NodeId>,
 }
 
-/// Patterns, and the arrays whose rows they are bound to with their places.
-type RowSources = (Vec<Pattern>, Vec<(NodeId, Span)>);
-
 impl Checker<'_> {
     /// `[e for …]`.
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
+        let (checks, warnings) = (self.graph.checks.len(), self.warnings.len());
         let (value, vars, guard) = self.generate(element, generators, &mut |c, over| c.for_each_item(over, span))?;
+        if guard.is_some() || self.differs_in_shape(&value, &vars) {
+            self.graph.checks.truncate(checks);
+            self.warnings.truncate(warnings);
+            return self.ragged(element, generators, span);
+        }
         if let (Value::List(_), [var, ..]) = (&value, vars.as_slice()) {
             let text = "the rows of this array would be lists, whose items differ in shape";
             let name = self.graph.var(*var).name.clone();
@@ -39,14 +44,6 @@ impl Checker<'_> {
         }
         if let Value::List(_) = &value {
             return Ok(value);
-        }
-        if guard.is_some() {
-            let text = "only a reduction may run over a range that depends on another generator's index";
-            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, text)
-                .at("the rows of this array would differ in length")
-                .help(
-                    "reduce inside, [sum(e for j in …) for i in …], or run over the whole range and use where(c, e, 0)",
-                ));
         }
         if value.nodes().is_empty() {
             return Err(Diagnostic::error(
@@ -136,7 +133,7 @@ impl Checker<'_> {
     ) -> Result<Value> {
         let mut left = generators;
         while let [generator, rest @ ..] = left {
-            if let Some(items) = self.generator(generator, vars)? {
+            if let Some(items) = self.generator(generator, (element, rest), vars)? {
                 return unroll(self, &OverList { pattern: &generator.pattern, items, rest, element });
             }
             left = rest;
@@ -146,7 +143,12 @@ impl Checker<'_> {
 
     /// Binds a generator's pattern to its index variable, or to what lies at it. Over a list nothing is bound, and its
     /// items are given.
-    fn generator(&mut self, generator: &Generator, vars: &mut Vec<VarId>) -> Result<Option<Vec<Value>>> {
+    fn generator(
+        &mut self,
+        generator: &Generator,
+        (element, rest): (&Expr, &[Generator]),
+        vars: &mut Vec<VarId>,
+    ) -> Result<Option<Vec<Value>>> {
         match &generator.iterable {
             Iterable::Range { start, stop, step } => {
                 let Pattern::Name(name) = &generator.pattern else {
@@ -156,6 +158,11 @@ impl Checker<'_> {
                         "a range gives one number at a time",
                     ));
                 };
+                let mut picks = self.picks_items(&name.text, |f| visit::expressions(element, f));
+                picks |= self.picks_items(&name.text, |f| visit::generators(rest, f));
+                if picks {
+                    return self.rounds(generator).map(Some);
+                }
                 if let Some(value) = self.dependent_range(&name.text, start, stop, step.as_ref(), vars)? {
                     self.scope.bind(&name.text, Value::array(value), name.span, false);
                     return Ok(None);
@@ -171,11 +178,11 @@ impl Checker<'_> {
                 Ok(None)
             }
             Iterable::Over(expr) => {
-                let sources = self.zipped(expr)?;
-                if sources.iter().any(|(source, _)| matches!(source, Value::List(_))) {
-                    return self.items_together(&sources, expr.span).map(Some);
+                let source = self.zipped(expr)?;
+                if source.has_list() {
+                    return self.items_together(&source, expr.span).map(Some);
                 }
-                self.generator_over(&generator.pattern, expr, &sources, vars).map(|()| None)
+                self.generator_over(&generator.pattern, expr, &source, vars).map(|()| None)
             }
         }
     }
@@ -257,80 +264,16 @@ impl Checker<'_> {
     }
 
     /// `for row in x`, `for (a, b) in zip(x, y)`.
-    fn generator_over(
-        &mut self,
-        pattern: &Pattern,
-        expr: &Expr,
-        sources: &[(Value, Span)],
-        vars: &mut Vec<VarId>,
-    ) -> Result<()> {
-        let (patterns, sources) = self.rows_paired(pattern, expr, sources)?;
-        let Some((first, others)) = sources.split_first() else { return Ok(()) };
-        let extent = self.leading(*first)?;
-        for source in others {
-            let other = self.leading(*source)?;
-            if other != extent {
-                return Err(Diagnostic::error(
-                    codes::SIZES,
-                    expr.span,
-                    format!("`zip` runs over sizes {extent} and {other}"),
-                )
-                .label(first.1, format!("this is {}", self.graph.ty(first.0)))
-                .label(source.1, format!("this is {}", self.graph.ty(source.0))));
-            }
-        }
-        let name = match patterns.first() {
-            Some(Pattern::Name(name)) => name.text.clone(),
-            _ => "row".to_string(),
+    fn generator_over(&mut self, pattern: &Pattern, expr: &Expr, source: &Source, vars: &mut Vec<VarId>) -> Result<()> {
+        let extent = self.common_length(source, expr.span)?;
+        let name = match pattern {
+            Pattern::Name(name) => name.text.clone(),
+            Pattern::Tuple(..) => "row".to_string(),
         };
         let var = self.new_generator(&name, extent, vars);
-        for (pattern, (source, _)) in patterns.into_iter().zip(sources) {
-            let at = self.graph.var_value(var);
-            let row = self.graph.gather(source, &[0], &[at]);
-            self.bind_pattern(&pattern, Value::array(row), false)?;
-        }
-        Ok(())
-    }
-
-    /// Patterns and the arrays whose rows they are bound to.
-    pub(super) fn row_sources(&mut self, pattern: &Pattern, expr: &Expr) -> Result<RowSources> {
-        let sources = self.zipped(expr)?;
-        self.rows_paired(pattern, expr, &sources)
-    }
-
-    fn rows_paired(&self, pattern: &Pattern, expr: &Expr, sources: &[(Value, Span)]) -> Result<RowSources> {
-        let arrays: Vec<(NodeId, Span)> = sources
-            .iter()
-            .map(|(source, span)| self.as_operand(source, *span).map(|operand| (operand.id, operand.span)))
-            .collect::<Result<_>>()?;
-        let zipped = arrays.len() > 1 || is_zip(expr);
-        let patterns: Vec<Pattern> = match pattern {
-            Pattern::Tuple(parts, _) if zipped => parts.clone(),
-            other => vec![other.clone()],
-        };
-        if patterns.len() == arrays.len() {
-            return Ok((patterns, arrays));
-        }
-        let text = format!("{} names for {} arrays", patterns.len(), arrays.len());
-        Err(Diagnostic::error(codes::TYPE, pattern.span(), text).help("for (a, b) in zip(x, y)"))
-    }
-
-    /// What a generator runs over: arrays or lists, several together in `zip`.
-    pub(super) fn zipped(&mut self, expr: &Expr) -> Result<Vec<(Value, Span)>> {
-        if let ExprKind::Call(_, args) = &expr.kind
-            && is_zip(expr)
-        {
-            return args.iter().map(|arg| Ok((self.expression(&arg.value)?, arg.value.span))).collect();
-        }
-        Ok(vec![(self.expression(expr)?, expr.span)])
-    }
-
-    pub(super) fn leading(&self, (id, span): (NodeId, Span)) -> Result<Size> {
-        self.graph.shape(id).first().cloned().ok_or_else(|| {
-            Diagnostic::error(codes::RANK, span, "a generator runs over an array's leading axis")
-                .at(format!("this is {}", self.graph.ty(id)))
-                .help("run over a range: for i in 0:n")
-        })
+        let at = self.graph.var_value(var);
+        let row = self.row_of(source, at)?;
+        self.bind_pattern(pattern, row, false)
     }
 
     /// Checks made in a generator's body are done for every value of its variables.
@@ -346,8 +289,4 @@ impl Checker<'_> {
             }
         }
     }
-}
-
-fn is_zip(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(name) if name == "zip"))
 }

@@ -3,7 +3,6 @@
 //! In: `x[i, a:b, k, newaxis]`. Out: slices, gathers and reshapes, with run-time checks where a range is not proved.
 //! Always holds: an index that is proved to be in range has no check.
 
-use super::expression::not_available;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{CheckKind, NodeId, Op, Size, VarId};
@@ -76,12 +75,24 @@ impl Checker<'_> {
         let mut read = Vec::new();
         let mut axis = 0;
         for item in items {
-            if let Some(places) = self.mask_item(item, &shape, axis, span)? {
-                axis += places.len();
-                read.extend(places.into_iter().map(Item::Array));
-                continue;
-            }
-            let item = self.item(item, &shape, axis)?;
+            let item = match item {
+                IndexItem::Slice { start, stop, step, span } => {
+                    let Some(extent) = shape.get(axis) else {
+                        axis += 1;
+                        continue;
+                    };
+                    self.slice_item([start, stop, step].map(Option::as_ref), extent, axis, *span)?
+                }
+                IndexItem::At(expr) => {
+                    let value = self.expression(expr)?;
+                    if let Some(places) = self.mask_item(&value, expr.span, &shape, axis, span)? {
+                        axis += places.len();
+                        read.extend(places.into_iter().map(Item::Array));
+                        continue;
+                    }
+                    self.item(&value, expr.span, shape.get(axis), axis)?
+                }
+            };
             axis += usize::from(!matches!(item, Item::New));
             read.push(item);
         }
@@ -98,9 +109,15 @@ impl Checker<'_> {
     }
 
     /// A boolean array selects along as many axes as it has.
-    fn mask_item(&mut self, item: &IndexItem, shape: &[Size], axis: usize, span: Span) -> Result<Option<Vec<NodeId>>> {
-        let IndexItem::At(expr) = item else { return Ok(None) };
-        let Value::Array { id, .. } = self.expression(expr)? else { return Ok(None) };
+    fn mask_item(
+        &mut self,
+        value: &Value,
+        place: Span,
+        shape: &[Size],
+        axis: usize,
+        span: Span,
+    ) -> Result<Option<Vec<NodeId>>> {
+        let Value::Array { id, .. } = *value else { return Ok(None) };
         let ty = self.graph.ty(id).clone();
         if ty.dtype != DType::Bool || ty.rank() == 0 {
             return Ok(None);
@@ -108,7 +125,7 @@ impl Checker<'_> {
         if shape.get(axis..axis + ty.rank()) != Some(ty.shape.as_slice()) {
             let selected = crate::graph::display_shape(shape.get(axis..).unwrap_or_default());
             let text = format!("a mask has the sizes of what it selects from: {ty} for [{selected}]");
-            let error = Diagnostic::error(codes::SIZES, expr.span, text);
+            let error = Diagnostic::error(codes::SIZES, place, text);
             let sizes: Vec<&Size> = ty.shape.iter().chain(shape).collect();
             return Err(self.origins(error, &sizes));
         }
@@ -128,38 +145,29 @@ impl Checker<'_> {
             .help("take it apart with let (a, b) = …"))
     }
 
-    fn item(&mut self, item: &IndexItem, shape: &[Size], axis: usize) -> Result<Item> {
-        let extent = shape.get(axis).cloned();
-        match item {
-            IndexItem::Slice { start, stop, step, span } => {
-                let Some(extent) = extent else { return Ok(Item::Slice(Size::from(0), 1, Size::from(0))) };
-                self.slice_item(start.as_ref(), stop.as_ref(), step.as_ref(), &extent, axis, *span)
+    /// An index that is no slice and no mask.
+    fn item(&mut self, value: &Value, place: Span, extent: Option<&Size>, axis: usize) -> Result<Item> {
+        if *value == Value::NewAxis {
+            return Ok(Item::New);
+        }
+        let operand = self.as_operand(value, place)?;
+        let ty = self.graph.ty(operand.id).clone();
+        match ty.dtype {
+            DType::Bool => {
+                return Err(Diagnostic::error(codes::TYPE, place, "one truth value is no index")
+                    .help("a mask is an array of truth values: x[x > 0]"));
             }
-            IndexItem::At(expr) => {
-                let value = self.expression(expr)?;
-                if value == Value::NewAxis {
-                    return Ok(Item::New);
-                }
-                let operand = self.as_operand(&value, expr.span)?;
-                let ty = self.graph.ty(operand.id).clone();
-                match ty.dtype {
-                    DType::Bool => {
-                        return Err(Diagnostic::error(codes::TYPE, expr.span, "one truth value is no index")
-                            .help("a mask is an array of truth values: x[x > 0]"));
-                    }
-                    DType::I64 => {}
-                    _ => {
-                        return Err(Diagnostic::error(codes::TYPE, expr.span, "an index is a whole number")
-                            .at(format!("this is {ty}"))
-                            .help("convert with i64(x)"));
-                    }
-                }
-                // The rank error comes later, with the count of all items.
-                let Some(extent) = extent else { return Ok(Item::Scalar(operand.id)) };
-                let index = self.in_range(operand.id, &extent, axis, expr.span)?;
-                Ok(if ty.rank() == 0 { Item::Scalar(index) } else { Item::Array(index) })
+            DType::I64 => {}
+            _ => {
+                return Err(Diagnostic::error(codes::TYPE, place, "an index is a whole number")
+                    .at(format!("this is {ty}"))
+                    .help("convert with i64(x)"));
             }
         }
+        // The rank error comes later, with the count of all items.
+        let Some(extent) = extent else { return Ok(Item::Scalar(operand.id)) };
+        let index = self.in_range(operand.id, extent, axis, place)?;
+        Ok(if ty.rank() == 0 { Item::Scalar(index) } else { Item::Array(index) })
     }
 
     /// The index counted from the front, with a check unless it is proved to be in range.
@@ -232,9 +240,7 @@ impl Checker<'_> {
 
     fn slice_item(
         &mut self,
-        start: Option<&Expr>,
-        stop: Option<&Expr>,
-        step: Option<&Expr>,
+        [start, stop, step]: [Option<&Expr>; 3],
         extent: &Size,
         axis: usize,
         span: Span,
@@ -242,22 +248,33 @@ impl Checker<'_> {
         let step = match step {
             None => 1,
             Some(expr) => {
-                self.size_of(expr, "the step of a slice")?.as_const().filter(|&s| s != 0).ok_or_else(|| {
-                    Diagnostic::error(codes::NOT_A_CONSTANT, expr.span, "the step of a slice is a literal, not 0")
-                })?
+                let id = self.whole(expr, "the step of a slice")?;
+                match self.graph.as_size(id).and_then(|size| size.as_const()) {
+                    Some(0) => {
+                        return Err(Diagnostic::error(
+                            codes::NOT_A_CONSTANT,
+                            expr.span,
+                            "the step of a slice is not 0",
+                        ));
+                    }
+                    Some(step) => step,
+                    None => {
+                        let stride = self.checked_step(id, expr.span)?;
+                        let bounds = self.slice_bounds(start, stop)?.map(|bound| bound.map(|(id, _)| id));
+                        return self.strided_slice(bounds, stride, extent, span);
+                    }
+                }
             }
         };
         if let Some(window) = self.window(start, stop, step, extent, axis)? {
             return Ok(window);
         }
-        let bound = |c: &mut Self, e: &Expr| c.whole(e, "the bound of a slice").map(|id| (id, c.graph.as_size(id)));
-        let start_bound = start.map(|e| bound(self, e)).transpose()?;
-        let stop_bound = stop.map(|e| bound(self, e)).transpose()?;
-        if start_bound.iter().chain(&stop_bound).any(|(_, size)| size.is_none()) {
-            let bounds = (start_bound.map(|(id, _)| id), stop_bound.map(|(id, _)| id));
-            return self.running_slice(bounds, step, extent, span);
+        let bounds = self.slice_bounds(start, stop)?;
+        let running = bounds.clone().map(|bound| bound.map(|(id, _)| id));
+        if bounds.iter().flatten().any(|(_, size)| size.is_none()) {
+            return self.running_slice(running, step, extent, span);
         }
-        let (start, stop) = (start_bound.and_then(|(_, size)| size), stop_bound.and_then(|(_, size)| size));
+        let [start, stop] = bounds.map(|bound| bound.and_then(|(_, size)| size));
         if let Some(known) = known_slice(start.as_ref(), stop.as_ref(), step, extent) {
             return Ok(known);
         }
@@ -265,8 +282,24 @@ impl Checker<'_> {
             return Ok(Item::Slice(extent.minus(&Size::one()), -1, extent.clone()));
         }
         if step != 1 {
-            return Err(not_available(span, "a stride over an axis whose size is not a literal"));
+            return self.running_slice(running, step, extent, span);
         }
+        self.slice_as_written(start, stop, extent, span)
+    }
+
+    /// The bounds of a slice, as sizes too if they are some.
+    fn slice_bounds(
+        &mut self,
+        start: Option<&Expr>,
+        stop: Option<&Expr>,
+    ) -> Result<[Option<(NodeId, Option<Size>)>; 2]> {
+        let bound = |c: &mut Self, e: &Expr| c.whole(e, "the bound of a slice").map(|id| (id, c.graph.as_size(id)));
+        Ok([start.map(|e| bound(self, e)).transpose()?, stop.map(|e| bound(self, e)).transpose()?])
+    }
+
+    /// A slice over an axis whose size is not known yet: its length is taken as written, and what that assumes of sizes
+    /// is noted, and checked when running.
+    fn slice_as_written(&mut self, start: Option<Size>, stop: Option<Size>, extent: &Size, span: Span) -> Result<Item> {
         let from_front = |bound: Size| match bound.as_const() {
             Some(value) if value < 0 => extent.plus(&bound),
             _ => bound,
@@ -274,27 +307,55 @@ impl Checker<'_> {
         let first = start.map_or(Size::from(0), from_front);
         let last = stop.map_or(extent.clone(), from_front);
         let length = last.minus(&first);
-        let shown = format!("{first}:{last}");
-        self.require_nonnegative(&first, &format!("the slice {shown} starts before the axis"), span)?;
-        self.require_nonnegative(&length, &format!("the slice {shown} ends before it starts"), span)?;
-        let rest = extent.minus(&last);
-        self.require_nonnegative(&rest, &format!("the slice {shown} ends behind the axis of size {extent}"), span)?;
+        if length.as_const().is_some_and(|length| length <= 0) {
+            return Ok(Item::Slice(Size::from(0), 1, Size::from(0)));
+        }
+        let (shown, rest) = (format!("{first}:{last}"), extent.minus(&last));
+        for (size, message) in [
+            (&first, format!("the slice {shown} starts before the axis")),
+            (&length, format!("the slice {shown} ends before it starts")),
+            (&rest, format!("the slice {shown} ends behind the axis of size {extent}")),
+        ] {
+            if !size.is_nonnegative() {
+                self.assumed.push(size.clone());
+            }
+            self.require_nonnegative(size, &message, span)?;
+        }
         Ok(Item::Slice(first, 1, length))
     }
 
     /// A slice whose bounds are found out when running, clipped as NumPy does it: the indexes along the axis.
-    fn running_slice(
+    fn running_slice(&mut self, bounds: [Option<NodeId>; 2], step: i64, extent: &Size, span: Span) -> Result<Item> {
+        let (from, to) = self.clipped_bounds(bounds, step > 0, extent);
+        let stride = self.graph.int(step);
+        self.positions_between(from, to, stride, step.abs() == 1, span)
+    }
+
+    /// The same with a step that is found out when running.
+    fn strided_slice(
         &mut self,
-        bounds: (Option<NodeId>, Option<NodeId>),
-        step: i64,
+        bounds: [Option<NodeId>; 2],
+        stride: NodeId,
         extent: &Size,
         span: Span,
     ) -> Result<Item> {
+        let (up_from, up_to) = self.clipped_bounds(bounds, true, extent);
+        let (down_from, down_to) = self.clipped_bounds(bounds, false, extent);
+        let g = &mut self.graph;
+        let zero = g.int(0);
+        let up = g.map(&elementwise::GREATER, &[stride, zero]);
+        let from = g.map(&elementwise::WHERE, &[up, up_from, down_from]);
+        let to = g.map(&elementwise::WHERE, &[up, up_to, down_to]);
+        self.positions_between(from, to, stride, false, span)
+    }
+
+    /// Where a slice begins and ends after clipping.
+    fn clipped_bounds(&mut self, bounds: [Option<NodeId>; 2], up: bool, extent: &Size) -> (NodeId, NodeId) {
         let g = &mut self.graph;
         let (size, zero, one) = (g.size_value(extent), g.int(0), g.int(1));
         // Where counting forwards and backwards may begin and end.
         let (lowest, highest) =
-            if step > 0 { (zero, size) } else { (g.int(-1), g.map(&elementwise::SUBTRACT, &[size, one])) };
+            if up { (zero, size) } else { (g.int(-1), g.map(&elementwise::SUBTRACT, &[size, one])) };
         let clip = |g: &mut crate::graph::Graph, bound: NodeId| {
             let negative = g.map(&elementwise::LESS, &[bound, zero]);
             let from_end = g.map(&elementwise::ADD, &[bound, size]);
@@ -302,22 +363,30 @@ impl Checker<'_> {
             let low = g.map(&elementwise::MAXIMUM, &[counted, lowest]);
             g.map(&elementwise::MINIMUM, &[low, highest])
         };
-        let (first, last) = if step > 0 { (lowest, highest) } else { (highest, lowest) };
-        let first = bounds.0.map_or(first, |bound| clip(g, bound));
-        let last = bounds.1.map_or(last, |bound| clip(g, bound));
-        let (from, to) = if step > 0 { (first, last) } else { (last, first) };
-        let mut count = g.map(&elementwise::SUBTRACT, &[to, from]);
-        if step.abs() != 1 {
-            let (more, stride) = (g.int(step.abs() - 1), g.int(step.abs()));
-            let raised = g.map(&elementwise::ADD, &[count, more]);
-            count = g.map(&elementwise::FLOOR_DIVIDE, &[raised, stride]);
-        }
+        let (first, last) = if up { (lowest, highest) } else { (highest, lowest) };
+        let [start, stop] = bounds;
+        (start.map_or(first, |bound| clip(g, bound)), stop.map_or(last, |bound| clip(g, bound)))
+    }
+
+    /// `from, from + stride, …` up to `to`, which is left out.
+    fn positions_between(&mut self, from: NodeId, to: NodeId, stride: NodeId, unit: bool, span: Span) -> Result<Item> {
+        let g = &mut self.graph;
+        let (zero, distance) = (g.int(0), g.map(&elementwise::SUBTRACT, &[to, from]));
+        let count = match g.as_constant(stride) {
+            Some(crate::graph::Constant::Int(1)) => distance,
+            Some(crate::graph::Constant::Int(-1)) if unit => g.map(&elementwise::SUBTRACT, &[from, to]),
+            // Rounded up: -(-distance // stride).
+            _ => {
+                let negative = g.map(&elementwise::NEGATE, &[distance]);
+                let rounded = g.map(&elementwise::FLOOR_DIVIDE, &[negative, stride]);
+                g.map(&elementwise::NEGATE, &[rounded])
+            }
+        };
         let count = g.map(&elementwise::MAXIMUM, &[count, zero]);
         let length = self.dynamic_size(count, span)?;
         let g = &mut self.graph;
         let (iota, shape) = (g.iota(&length), [length]);
-        let (first, stride) = (g.broadcast(first, &[], &shape), g.int(step));
-        let stride = g.broadcast(stride, &[], &shape);
+        let (first, stride) = (g.broadcast(from, &[], &shape), g.broadcast(stride, &[], &shape));
         let scaled = g.times(stride, iota);
         Ok(Item::Window(g.plus(first, scaled)))
     }

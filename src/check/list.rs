@@ -9,10 +9,11 @@ use super::generator::Generated;
 use super::operators::Operand;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{NodeId, Size};
+use crate::graph::{NodeId, Size, Type, VarId};
 use crate::runtime::array::DType;
-use crate::syntax::ast::{Expr, Generator, IndexItem, Iterable, Pattern};
+use crate::syntax::ast::{Expr, ExprKind, Generator, IndexItem, Iterable, Pattern};
 use crate::syntax::span::Span;
+use crate::syntax::visit;
 
 /// A generator over a list's items, and what follows it.
 pub(super) struct OverList<'e> {
@@ -68,40 +69,74 @@ impl Checker<'_> {
             return Err(Diagnostic::error(codes::TYPE, expr.span, "the index of a list is a whole number")
                 .at(format!("this is {ty}")));
         }
-        self.graph.as_size(operand.id).and_then(|size| size.as_const()).ok_or_else(|| {
-            not_available(expr.span, "the index of a list that is known only at run time")
-                .note("the items of a list may differ in type")
-                .help("run over the items: [f(a) for a in L], sum(f(a) for a in L)")
-        })
+        if let Some(known) = self.graph.as_size(operand.id).and_then(|size| size.as_const()) {
+            return Ok(known);
+        }
+        self.concrete(operand.id, expr.span)?;
+        Err(not_available(expr.span, "the index of a list that is known only at run time")
+            .note("the items of a list may differ in type")
+            .help("run over the items, [f(a) for a in L], or over 0:len(L) with the index itself, L[i]"))
     }
 
-    /// The items that a generator takes in turn: of one list, or of several sources together as tuples.
-    pub(super) fn items_together(&mut self, sources: &[(Value, Span)], span: Span) -> Result<Vec<Value>> {
-        let mut columns: Vec<Vec<Value>> = Vec::new();
-        for (source, place) in sources {
-            let column = match source {
-                Value::List(items) => items.clone(),
-                other => self.rows(other, *place)?,
-            };
-            if let Some(first) = columns.first()
-                && first.len() != column.len()
-            {
-                let text = format!("`zip` runs over {} and {}", counted(first.len()), counted(column.len()));
-                return Err(Diagnostic::error(codes::SIZES, span, text)
-                    .label(*place, format!("this is {}", source.describe(&self.graph))));
+    /// Whether a list is indexed by a name in the expressions that `visit` shows: then what runs over that name runs over
+    /// the items of a list.
+    pub(super) fn picks_items<'e>(&self, name: &str, visit: impl FnOnce(&mut dyn FnMut(&'e Expr))) -> bool {
+        let mut found = false;
+        visit(&mut |expr| {
+            let ExprKind::Index(base, items) = &expr.kind else { return };
+            if !matches!(self.known(base), Some(Value::List(_))) {
+                return;
             }
-            columns.push(column);
+            for item in items {
+                if let IndexItem::At(at) = item {
+                    visit::expressions(at, &mut |part| found |= matches!(&part.kind, ExprKind::Name(n) if n == name));
+                }
+            }
+        });
+        found
+    }
+
+    /// What a name, or a field of one, stands for.
+    fn known(&self, expr: &Expr) -> Option<&Value> {
+        match &expr.kind {
+            ExprKind::Name(name) => self.scope.get(name).map(|binding| &binding.value),
+            ExprKind::Field(base, field) => match self.known(base)? {
+                Value::Record(fields) => fields.iter().find_map(|(name, value)| (*name == field.text).then_some(value)),
+                _ => None,
+            },
+            _ => None,
         }
-        if let [column] = columns.as_mut_slice() {
-            return Ok(std::mem::take(column));
+    }
+
+    /// Whether a generator's element has other sizes for other values of its variables.
+    pub(super) fn differs_in_shape(&self, value: &Value, vars: &[VarId]) -> bool {
+        let sizes = value.nodes().into_iter().flat_map(|id| self.graph.size_values(id));
+        sizes.into_iter().any(|size| vars.iter().any(|var| self.graph.depends_on(size, *var)))
+    }
+
+    /// A comprehension whose rows differ in length: a list with an item for each round of the first generator.
+    pub(super) fn ragged(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
+        let Some((first, rest)) = generators.split_first() else { return self.expression(element) };
+        let items = self.rounds(first).map_err(|problem| {
+            let text = "the rows of this array would differ in length, so it is a list, whose length has to be known";
+            let error = Diagnostic::error(codes::NOT_A_CONSTANT, span, text).label(first.span, problem.message);
+            error.help(
+                "reduce inside, [sum(e for j in …) for i in …], or run over the whole range and use where(c, e, 0)",
+            )
+        })?;
+        let over = OverList { pattern: &first.pattern, items, rest, element };
+        let mut listed = Vec::new();
+        for (position, item) in over.items.iter().enumerate() {
+            listed.push(self.with_item(&over, position, item, &mut |c| match over.rest {
+                [] => c.expression(element),
+                rest => c.comprehension(element, rest, span),
+            })?);
         }
-        let count = columns.first().map_or(0, Vec::len);
-        let tuple = |k: usize| Value::Tuple(columns.iter().filter_map(|column| column.get(k)).cloned().collect());
-        Ok((0..count).map(tuple).collect())
+        Ok(Value::List(listed.into_iter().map(Value::settled).collect()))
     }
 
     /// The rows of an array that stands beside a list.
-    fn rows(&mut self, value: &Value, span: Span) -> Result<Vec<Value>> {
+    pub(super) fn rows(&mut self, value: &Value, span: Span) -> Result<Vec<Value>> {
         let operand = self.as_operand(value, span)?;
         let count = self.leading((operand.id, span))?.as_const().ok_or_else(|| {
             Diagnostic::error(codes::NOT_A_CONSTANT, span, "an array beside a list has a size that is known")
@@ -138,11 +173,11 @@ impl Checker<'_> {
     }
 
     /// The values that a generator takes, one by one.
-    fn rounds(&mut self, generator: &Generator) -> Result<Vec<Value>> {
+    pub(super) fn rounds(&mut self, generator: &Generator) -> Result<Vec<Value>> {
         let (start, stop, step) = match &generator.iterable {
             Iterable::Over(expr) => {
-                let sources = self.zipped(expr)?;
-                return self.items_together(&sources, expr.span);
+                let source = self.zipped(expr)?;
+                return self.items_together(&source, expr.span);
             }
             Iterable::Range { start, stop, step } => (start, stop, step.as_ref()),
         };
@@ -208,8 +243,11 @@ impl Checker<'_> {
 
     /// Arrays one behind the other; but for the first axis they have one shape.
     fn joined(&mut self, parts: &[Operand], span: Span) -> Result<NodeId> {
+        let empty = |c: &Self, id: NodeId| c.graph.shape(id).first().is_some_and(|size| size.as_const() == Some(0));
+        let some: Vec<Operand> = parts.iter().copied().filter(|part| !empty(self, part.id)).collect();
+        let parts = if some.is_empty() { parts.get(..1).unwrap_or_default() } else { &some };
         let Some(first) = parts.first() else {
-            return Err(Diagnostic::error(codes::SIZES, span, "the list has no items, so there is nothing to reduce"));
+            return Ok(self.graph.zeros(&Type::array(DType::F64, vec![Size::from(0)])));
         };
         let rows = |c: &Self, id: NodeId| c.graph.shape(id).get(1..).map(<[Size]>::to_vec).unwrap_or_default();
         let expected = rows(self, first.id);
@@ -250,7 +288,7 @@ impl Checker<'_> {
     }
 
     /// Results of one shape stacked; tuples part by part; others as a list.
-    fn gathered(&mut self, results: Vec<Value>, span: Span) -> Result<Value> {
+    pub(super) fn gathered(&mut self, results: Vec<Value>, span: Span) -> Result<Value> {
         let arrays: Option<Vec<Operand>> = results
             .iter()
             .map(|value| match value {
@@ -295,6 +333,6 @@ fn check_count(count: i64, span: Span) -> Result<()> {
         .help("make an array with a leading axis: [e for i in 0:n]"))
 }
 
-fn counted(items: usize) -> String {
+pub(super) fn counted(items: usize) -> String {
     if items == 1 { "1 item".to_string() } else { format!("{items} items") }
 }

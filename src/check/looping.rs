@@ -5,13 +5,14 @@
 //! names alone is outside of the loop.
 
 use super::flow::Frame;
+use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{Binder, Constant, NodeId, Size, VarId};
 use crate::ops::elementwise::{self, AND, GREATER, NOT, WHERE};
 use crate::ops::looping::UNBOUNDED;
 use crate::runtime::array::DType;
-use crate::syntax::ast::{Block, Expr, ExprKind, Iterable, Name, Pattern, Statement, StatementKind};
+use crate::syntax::ast::{Block, Expr, ExprKind, Generator, Iterable, Name, Pattern, Statement, StatementKind};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
 use std::collections::BTreeSet;
@@ -19,8 +20,8 @@ use std::collections::BTreeSet;
 /// How often a body is checked again because a literal turned out to be a float.
 const ATTEMPTS: usize = 4;
 
-/// A step of a fold: the accumulator and the rows at hand give the next accumulator.
-type Step<'s, C> = dyn FnMut(&mut C, Value, Vec<NodeId>) -> Result<Value> + 's;
+/// A step of a fold: the accumulator and the row at hand give the next accumulator.
+type Step<'s, C> = dyn FnMut(&mut C, Value, Value) -> Result<Value> + 's;
 
 /// What a loop runs over.
 pub(super) struct Course {
@@ -41,7 +42,7 @@ enum Element {
     /// `first + step * counter`.
     Range(Pattern, NodeId, NodeId),
     /// A row of each array.
-    Rows(Vec<(Pattern, NodeId)>),
+    Rows(Pattern, Source),
 }
 
 /// The values that a loop carries.
@@ -78,17 +79,23 @@ impl Checker<'_> {
     /// `for pattern in iterable { … }`.
     pub(super) fn for_loop(&mut self, pattern: &Pattern, iterable: &Iterable, body: &Block, span: Span) -> Result<()> {
         let course = match iterable {
-            Iterable::Range { start, stop, step } => self.range_course(pattern, start, stop, step.as_ref())?,
+            Iterable::Range { start, stop, step } => {
+                if let Pattern::Name(name) = pattern
+                    && self.picks_items(&name.text, |f| visit::block_expressions(body, f))
+                {
+                    let (pattern, iterable) = (pattern.clone(), iterable.clone());
+                    let items = self.rounds(&Generator { pattern: pattern.clone(), iterable, span })?;
+                    return self.unrolled(&pattern, items, body);
+                }
+                self.range_course(pattern, start, stop, step.as_ref())?
+            }
             Iterable::Over(expr) => {
-                let sources = self.zipped(expr)?;
-                if sources.iter().any(|(source, _)| matches!(source, Value::List(_))) {
-                    let items = self.items_together(&sources, expr.span)?;
+                let source = self.zipped(expr)?;
+                if source.has_list() {
+                    let items = self.items_together(&source, expr.span)?;
                     return self.unrolled(pattern, items, body);
                 }
-                match self.row_course(pattern, expr)? {
-                    Some(course) => course,
-                    None => return Ok(()),
-                }
+                self.row_course(pattern, source, expr.span)?
             }
         };
         self.run_loop(&course, &assigned(body), exits(body), span, &mut |c| c.block(body).map(|_| ()))
@@ -158,8 +165,8 @@ impl Checker<'_> {
 
     /// The same for rows and items.
     pub fn stepped_items(&mut self, expr: &Expr) -> Result<Vec<Value>> {
-        let sources = self.zipped(expr)?;
-        self.items_together(&sources, expr.span)
+        let source = self.zipped(expr)?;
+        self.items_together(&source, expr.span)
     }
 
     /// The condition of an `if` or a `while` at the top level.
@@ -198,7 +205,7 @@ impl Checker<'_> {
             .help("convert with i64(x)"))
     }
 
-    fn checked_step(&mut self, id: NodeId, span: Span) -> Result<NodeId> {
+    pub(super) fn checked_step(&mut self, id: NodeId, span: Span) -> Result<NodeId> {
         match self.graph.as_constant(id) {
             Some(Constant::Int(0)) => {
                 Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, "the step of a range is not 0"))
@@ -237,38 +244,16 @@ impl Checker<'_> {
         (count, length.filter(|_| step_size == Some(1)))
     }
 
-    /// A course over the rows of arrays; a list is gone through here and now.
-    fn row_course(&mut self, pattern: &Pattern, expr: &Expr) -> Result<Option<Course>> {
-        let (patterns, sources) = self.row_sources(pattern, expr)?;
-        let mut extent: Option<Size> = None;
-        for source in &sources {
-            let own = self.leading(*source)?;
-            match &extent {
-                Some(known) if *known != own => {
-                    return Err(Diagnostic::error(
-                        codes::SIZES,
-                        expr.span,
-                        "arrays that are run over together have one length",
-                    )
-                    .at(format!("the lengths are {known} and {own}")));
-                }
-                _ => extent = Some(own),
-            }
-        }
-        let Some(extent) = extent else { return Ok(None) };
+    /// A course over the rows of arrays.
+    fn row_course(&mut self, pattern: &Pattern, source: Source, span: Span) -> Result<Course> {
+        let extent = self.common_length(&source, span)?;
         let limit = self.graph.size_value(&extent);
-        let name = match patterns.first() {
-            Some(Pattern::Name(name)) => name.text.clone(),
-            _ => "row".to_string(),
+        let name = match pattern {
+            Pattern::Name(name) => name.text.clone(),
+            Pattern::Tuple(..) => "row".to_string(),
         };
-        let rows = patterns.into_iter().zip(sources.into_iter().map(|(id, _)| id)).collect();
-        Ok(Some(Course {
-            limit: Some(limit),
-            extent: Some(extent),
-            condition: None,
-            element: Element::Rows(rows),
-            name,
-        }))
+        let element = Element::Rows(pattern.clone(), source);
+        Ok(Course { limit: Some(limit), extent: Some(extent), condition: None, element, name })
     }
 
     /// Checks a loop and binds what its names are behind it.
@@ -456,10 +441,10 @@ impl Checker<'_> {
                 let value = self.graph.plus(*first, scaled);
                 self.bind_pattern(pattern, Value::array(value), false)
             }
-            Element::Rows(rows) => rows.iter().try_for_each(|(pattern, source)| {
-                let row = self.graph.gather(*source, &[0], &[at]);
-                self.bind_pattern(pattern, Value::array(row), false)
-            }),
+            Element::Rows(pattern, source) => {
+                let row = self.row_of(source, at)?;
+                self.bind_pattern(pattern, row, false)
+            }
         }
     }
 
@@ -511,9 +496,14 @@ impl Checker<'_> {
             }
             None => limit,
         };
+        let checked = !body.checks.is_empty();
         let parts =
             [limit, body.again].into_iter().chain(body.first.iter().copied()).chain(body.next).chain(body.checks);
         let node = self.graph.add_loop(Binder { counter: body.counter, states: body.states }, parts.collect());
+        if checked {
+            // What may fail in it is found out even if nobody reads what it computes.
+            self.graph.checks.push(node);
+        }
         let mut position = 0;
         let mut last = |c: &mut Self, first: NodeId| {
             let id = c.graph.last(node, position);
@@ -547,14 +537,12 @@ impl Checker<'_> {
     pub(super) fn accumulate(
         &mut self,
         start: Value,
-        rows: Vec<NodeId>,
+        source: &Source,
         all: bool,
         span: Span,
         step: &mut Step<'_, Self>,
     ) -> Result<Value> {
-        let Some(extent) = rows.first().and_then(|row| self.graph.shape(*row).first().cloned()) else {
-            return Err(Diagnostic::error(codes::RANK, span, "a fold runs along an array's leading axis"));
-        };
+        let extent = self.common_length(source, span)?;
         let limit = self.graph.size_value(&extent);
         let course = Course {
             limit: Some(limit),
@@ -585,8 +573,8 @@ impl Checker<'_> {
                 return Ok(());
             };
             let at = c.graph.var_value(counter);
-            let rows = rows.iter().map(|row| c.graph.gather(*row, &[0], &[at])).collect();
-            let new = step(c, acc, rows)?;
+            let row = c.row_of(source, at)?;
+            let new = step(c, acc, row)?;
             if let (true, Some(position)) = (all, all_at) {
                 let whole = c.scope.value(position).cloned().unwrap_or(Value::Nothing);
                 let yes = c.graph.constant(Constant::Bool(true), DType::Bool);

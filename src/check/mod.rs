@@ -21,9 +21,10 @@ mod scope;
 mod statement;
 mod types;
 mod value;
+mod zip;
 
 pub use crate::io::Loaded;
-pub use builtins::documentation;
+pub use builtins::{documentation, foreign};
 pub use function::{Checked, Functions, Parameter};
 pub use scope::Scope;
 pub use types::{Declared, declared, size_names};
@@ -62,6 +63,8 @@ pub struct Checker<'a> {
     pub wanted: Option<NodeId>,
     /// Whether a variable was found to change its sizes in a loop: run iteration by iteration it may.
     pub varies: std::cell::Cell<bool>,
+    /// Sizes that slices over axes of unknown sizes take to be no less than 0.
+    assumed: Vec<crate::graph::Size>,
     /// Where control stands: conditions, loops around, and what has been left.
     flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
@@ -81,6 +84,7 @@ impl<'a> Checker<'a> {
             live: false,
             wanted: None,
             varies: std::cell::Cell::new(false),
+            assumed: Vec::new(),
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
         }

@@ -21,6 +21,8 @@ pub enum Declared {
     Tuple(Vec<Declared>, Span),
     /// A list with as many items as a call has; its `?` sizes are variables of their own in each item.
     List(Vec<Declared>, Span),
+    /// Nothing is said: a function, or whatever the call gives.
+    Open(Span),
 }
 
 impl Declared {
@@ -32,6 +34,7 @@ impl Declared {
                 format!("({})", parts.iter().map(Declared::describe).collect::<Vec<_>>().join(", "))
             }
             Declared::List(..) => "a list".to_string(),
+            Declared::Open(_) => "anything".to_string(),
         }
     }
 
@@ -40,6 +43,7 @@ impl Declared {
         match self {
             Declared::Array(ty, _) => vec![ty],
             Declared::Tuple(parts, _) | Declared::List(parts, _) => parts.iter().flat_map(Declared::arrays).collect(),
+            Declared::Open(_) => Vec::new(),
         }
     }
 }

@@ -28,12 +28,14 @@ pub(super) struct Round {
     pub(super) values: FxHashMap<Inner, Vec<Value>>,
     /// Multiples of the counter that were needed so far.
     multiples: FxHashMap<Size, Value>,
+    /// Addresses of first lanes that were needed so far.
+    addresses: FxHashMap<Inner, Value>,
 }
 
 impl Round {
     pub(super) fn new(counter: Value, lanes: Lanes, unroll: usize) -> Round {
-        let (values, multiples) = (FxHashMap::default(), FxHashMap::default());
-        Round { counter, lanes, unroll, values, multiples }
+        let (values, multiples, addresses) = (FxHashMap::default(), FxHashMap::default(), FxHashMap::default());
+        Round { counter, lanes, unroll, values, multiples, addresses }
     }
 }
 
@@ -59,28 +61,41 @@ impl NestWriter<'_, '_, '_> {
 
     /// An instruction inside of the innermost loop: one value per vector of the round.
     pub(super) fn inner_instruction(&mut self, value: Inner, round: &mut Round) {
+        for part in 0..round.unroll {
+            self.inner_part(value, round, part);
+        }
+    }
+
+    /// The same for one of the vectors, those before it being done.
+    pub(super) fn inner_part(&mut self, value: Inner, round: &mut Round, part: usize) {
         let plan = self.plan;
-        let (lanes, parts) = (round.lanes, 0..round.unroll);
-        let results = match &plan.nest.body[value] {
+        let lanes = round.lanes;
+        let result = match &plan.nest.body[value] {
             Inst::Index(affine) => {
-                let first = self.address(value, affine, 1, round);
-                parts.map(|part| self.index(first, affine, lanes, part)).collect()
+                let first = self.address_once(value, affine, 1, round);
+                self.index(first, affine, lanes, part)
             }
             Inst::Load(_, affine) => {
                 let dtype = plan.dtypes[value];
-                let address = self.address(value, affine, dtype.size(), round);
-                parts.map(|part| self.load(dtype, address, lanes, part)).collect()
+                let address = self.address_once(value, affine, dtype.size(), round);
+                self.load(dtype, address, lanes, part)
             }
             inst => {
                 let operands = super::plan::operands(inst);
-                let apply = |part| {
-                    let args: Vec<Value> = operands.iter().map(|arg| self.operand(*arg, round, part)).collect();
-                    self.apply(value, &args, lanes)
-                };
-                parts.map(apply).collect()
+                let args: Vec<Value> = operands.iter().map(|arg| self.operand(*arg, round, part)).collect();
+                self.apply(value, &args, lanes)
             }
         };
-        round.values.insert(value, results);
+        round.values.entry(value).or_default().push(result);
+    }
+
+    fn address_once(&mut self, value: Inner, affine: &Affine, bytes: usize, round: &mut Round) -> Value {
+        if let Some(known) = round.addresses.get(&value) {
+            return *known;
+        }
+        let address = self.address(value, affine, bytes, round);
+        round.addresses.insert(value, address);
+        address
     }
 
     /// A value for one of the vectors of a round.

@@ -3,7 +3,6 @@
 //! In: a nest. Out: a nest with the same iterations in the same order.
 //! Always holds: a loop is reduced over before and after, or neither.
 
-use crate::graph::Size;
 use crate::loops::{Affine, Inst, Nest, Sink};
 
 /// The nest with as few loops as possible.
@@ -51,17 +50,16 @@ fn scatters(sink: &Sink) -> bool {
     !offset(sink).values.is_empty()
 }
 
-fn update(nest: &mut Nest, change: impl Fn(&mut Vec<(usize, Size)>)) {
-    for inst in &mut nest.body {
-        if let Inst::Index(affine) | Inst::Load(_, affine) = inst {
-            change(&mut affine.loops);
-        }
-    }
-    match &mut nest.sink {
-        Sink::Store { offset, .. } | Sink::Reduce { offset, .. } | Sink::Accumulate { offset, .. } => {
-            change(&mut offset.loops);
-        }
-    }
+/// Every affine expression of a nest, to change.
+pub(super) fn affines_mut(nest: &mut Nest) -> impl Iterator<Item = &mut Affine> {
+    let body = nest.body.iter_mut().filter_map(|inst| match inst {
+        Inst::Index(affine) | Inst::Load(_, affine) => Some(affine),
+        _ => None,
+    });
+    let offset = match &mut nest.sink {
+        Sink::Store { offset, .. } | Sink::Reduce { offset, .. } | Sink::Accumulate { offset, .. } => offset,
+    };
+    body.chain(std::iter::once(offset))
 }
 
 /// Removes a loop; those inside it move out by one.
@@ -72,12 +70,12 @@ fn remove(nest: &mut Nest, gone: usize) {
         *loops -= 1;
     }
     nest.loops.remove(gone);
-    update(nest, |parts| {
-        parts.retain(|(index, _)| *index != gone);
-        for (index, _) in parts {
+    for affine in affines_mut(nest) {
+        affine.loops.retain(|(index, _)| *index != gone);
+        for (index, _) in &mut affine.loops {
             *index -= usize::from(*index > gone);
         }
-    });
+    }
 }
 
 fn drop_single(nest: &mut Nest) {
@@ -115,6 +113,7 @@ fn merge(nest: &mut Nest, outer: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Size;
     use crate::ops::reduction::SUM;
 
     fn nest(loops: Vec<Size>, body: Vec<Inst>, sink: Sink) -> Nest {

@@ -140,10 +140,12 @@ fn declare(module: &mut dyn Module, name: String, params: usize) -> Result<Named
 fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {
     let &[context, frame, fault] = params else { return };
     let function = w.function(id);
-    let extent = w.size(plan.nest.loops.first().unwrap_or(&Size::one()));
+    let outermost = plan.outermost();
+    let extent = w.size(plan.nest.loops.get(outermost).unwrap_or(&Size::one()));
     let status = if plan.is_parallel() {
         let address = w.ins().func_addr(types::I64, function);
-        let inner = Size::product(plan.nest.loops.iter().skip(1));
+        let inner = plan.nest.loops.iter().enumerate().filter(|(index, _)| *index != outermost);
+        let inner = Size::product(inner.map(|(_, extent)| extent));
         let work = w.size(&inner.times(&Size::from(plan.cost())));
         w.call("mt_parallel_for", &[context, address, frame, extent, work, fault], &[types::I64])
     } else {

@@ -13,10 +13,12 @@
 //! | `writer` | a function under construction: blocks, constants, sizes, calls |
 //! | `nest` | loops, addresses, and what is hoisted where |
 //! | `innermost` | the innermost loop: vector part, remainder, tiles |
+//! | `across` | reductions whose lanes are neighbouring results |
 //! | `body`, `lanes` | instructions of a body as scalars or vectors |
 //! | `half` | 16-bit floats from and to memory and single precision |
 //! | `sink` | stores, reductions and accumulation |
 
+mod across;
 mod body;
 mod collapse;
 mod define;

@@ -28,15 +28,23 @@ pub(super) struct NestWriter<'w, 'a, 'p> {
     /// For each instruction with an affine expression, and last for the sink, what is known of it so far.
     partial: Vec<Option<Value>>,
     /// Counters of the open loops.
-    counters: Vec<Value>,
+    pub(super) counters: Vec<Value>,
     /// First and last iteration of the outermost loop.
     range: (Value, Value),
     /// The block before the innermost loop.
     pub(super) preheader: Block,
+    /// The block in which a round of results begins, if the lanes are results.
+    pub(super) result_block: Option<Block>,
     /// Values outside of the innermost loop, in every lane of a vector.
     splats: FxHashMap<(Inner, Lanes), Value>,
     /// Memory for calls of tile functions with one element.
     single: Option<StackSlot>,
+}
+
+/// Values and addresses as far as the loops are open.
+pub(super) struct Known {
+    values: Vec<Option<Value>>,
+    partial: Vec<Option<Value>>,
 }
 
 impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
@@ -53,6 +61,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             values: vec![None; count],
             partial: vec![None; count + 1],
             counters: Vec::new(),
+            result_block: None,
             splats: FxHashMap::default(),
             single: None,
         };
@@ -76,6 +85,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             values: vec![None; count],
             partial: vec![None; count + 1],
             counters: Vec::new(),
+            result_block: None,
             splats: FxHashMap::default(),
             single: None,
         };
@@ -89,15 +99,15 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         if plan.depth() == 0 {
             return;
         }
-        if plan.kept > 0 {
+        if plan.kept_loops().next().is_some() {
             let (begin, end) = self.range;
             let some = self.w.ins().icmp(IntCC::SignedLessThan, begin, end);
             self.w.return_unless(some);
-            if let Some(all) = self.w.all_positive(&plan.nest.loops[1..plan.kept]) {
+            if let Some(all) = self.w.all_positive(plan.kept_loops().skip(1).map(|index| &plan.nest.loops[index])) {
                 self.w.return_unless(all);
             }
         }
-        if let Some(all) = self.w.all_positive(&plan.nest.loops[plan.kept..]) {
+        if let Some(all) = self.w.all_positive(&plan.nest.loops[plan.reduced_loops()]) {
             let (empty, full) = (self.w.cold_block(), self.w.block(&[]));
             self.w.branch(all, (full, &[]), (empty, &[]));
             self.w.start(empty);
@@ -108,10 +118,10 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
 
     /// The first and the end of a loop's counter.
     pub(super) fn bounds(&mut self, index: usize) -> (Value, Value) {
-        match index {
-            0 if self.plan.kept > 0 => self.range,
-            _ => (self.w.integer(0), self.w.size(&self.plan.nest.loops[index])),
+        if self.plan.kept_loops().next() == Some(index) {
+            return self.range;
         }
+        (self.w.integer(0), self.w.size(&self.plan.nest.loops[index]))
     }
 
     fn run(&mut self) {
@@ -124,6 +134,10 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
 
     /// Writes loop `index` and those inside, carrying the accumulators of a reduction.
     fn level(&mut self, index: usize, accumulators: Vec<Value>) -> Vec<Value> {
+        if self.plan.across && index == self.plan.kept {
+            self.results_across();
+            return Vec::new();
+        }
         let reduces = matches!(self.plan.nest.sink, Sink::Reduce { .. });
         if reduces && index == self.plan.kept && accumulators.is_empty() {
             let start = self.start_reduction();
@@ -146,7 +160,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
     }
 
     /// A loop over `first..end`, which is not empty.
-    fn counted(
+    pub(super) fn counted(
         &mut self,
         first: Value,
         end: Value,
@@ -171,8 +185,19 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         self.w.params(exit)
     }
 
+    /// What is known so far, for [`NestWriter::forget`].
+    pub(super) fn known(&self) -> Known {
+        Known { values: self.values.clone(), partial: self.partial.clone() }
+    }
+
+    /// Goes back to what was known; loops that were opened since are closed.
+    pub(super) fn forget(&mut self, known: Known) {
+        (self.values, self.partial) = (known.values, known.partial);
+        self.splats.clear();
+    }
+
     /// Computes what becomes known when `level` loops are open.
-    fn open(&mut self, level: usize) {
+    pub(super) fn open(&mut self, level: usize) {
         let plan = self.plan;
         for value in 0..plan.nest.body.len() {
             if !plan.live[value] || plan.levels[value] < level {
@@ -259,7 +284,9 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             return *splat;
         }
         let dtype = self.plan.dtypes[value];
-        let splat = self.w.within(self.preheader, |w| lanes::splat(w, lanes, dtype, scalar));
+        let unchanged = self.result_block.filter(|_| self.plan.levels[value] <= self.plan.kept);
+        let home = unchanged.unwrap_or(self.preheader);
+        let splat = self.w.within(home, |w| lanes::splat(w, lanes, dtype, scalar));
         self.splats.insert((value, lanes), splat);
         splat
     }
@@ -291,21 +318,22 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         let start = self.w.buffer(*buffer);
         let constant = self.w.size(&offset.constant.times(&bytes));
         let start = self.w.ins().iadd(start, constant);
-        self.fill_from(0, start, &offset.times(&bytes), value);
+        let kept: Vec<usize> = self.plan.kept_loops().collect();
+        self.fill_from(&kept, start, &offset.times(&bytes), value);
         let zero = self.w.integer(0);
         self.w.ins().return_(&[zero]);
     }
 
-    fn fill_from(&mut self, index: usize, address: Value, offset: &Affine, value: Value) {
-        if index == self.plan.kept {
+    fn fill_from(&mut self, loops: &[usize], address: Value, offset: &Affine, value: Value) {
+        let [index, inner @ ..] = loops else {
             self.w.ins().store(super::writer::aligned(), value, address, 0);
             return;
-        }
-        let (first, end) = self.bounds(index);
+        };
+        let (first, end) = self.bounds(*index);
         self.counted(first, end, Vec::new(), |nest, counter, _| {
-            let step = nest.w.times_size(counter, &offset.factor(index));
+            let step = nest.w.times_size(counter, &offset.factor(*index));
             let address = nest.w.ins().iadd(address, step);
-            nest.fill_from(index + 1, address, offset, value);
+            nest.fill_from(inner, address, offset, value);
             Vec::new()
         });
     }

@@ -5,6 +5,7 @@
 //! Always holds: an instruction's level is not below that of its operands, nor of a check that stands before it if it
 //! is a check itself.
 
+use super::across;
 use super::collapse::{collapse, kept, offset};
 use super::lanes::{Lanes, has_vector_cast, is_narrow};
 use super::tiles::{self, Tiles};
@@ -12,6 +13,7 @@ use super::{CodegenError, lanes};
 use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
 use crate::ops::{Code, Signature};
 use crate::runtime::array::DType;
+use std::ops::Range;
 
 /// What is known of a nest.
 pub(super) struct Plan {
@@ -19,6 +21,8 @@ pub(super) struct Plan {
     pub(super) nest: Nest,
     /// How many of the outermost loops are not reduced over.
     pub(super) kept: usize,
+    /// Whether the innermost loop is not reduced over either, though those between are: see `across`.
+    pub(super) across: bool,
     /// The dtype of each instruction.
     pub(super) dtypes: Vec<DType>,
     /// The number of loops that must be open for each instruction: 0 if it depends on none.
@@ -55,17 +59,24 @@ impl Plan {
         let mut nest = collapse(nest);
         store_instead_of_reducing_nothing(&mut nest);
         merge_equal(&mut nest);
-        let buffers: Vec<DType> = kernel.buffers.iter().map(|buffer| buffer.dtype).collect();
         check_references(&nest, kernel)?;
+        let turned = across::rotated(&nest).map(|turned| Plan::of(kernel, turned, true));
+        let along = Plan::of(kernel, nest, false);
+        Ok(turned.filter(|across| across.beats(&along)).unwrap_or(along))
+    }
+
+    fn of(kernel: &Kernel, nest: Nest, across: bool) -> Plan {
+        let buffers: Vec<DType> = kernel.buffers.iter().map(|buffer| buffer.dtype).collect();
         let dtypes = dtypes(&nest, &buffers);
         let (levels, live) = (levels(&nest), live(&nest));
-        let kept = kept(&nest);
-        let mut plan = Plan { nest, kept, dtypes, levels, live, stages: Vec::new(), tiles: Tiles::default(), buffers };
+        let kept = kept(&nest) - usize::from(across);
+        let (stages, tiles) = (Vec::new(), Tiles::default());
+        let mut plan = Plan { nest, kept, across, dtypes, levels, live, stages, tiles, buffers };
         (plan.stages, plan.tiles) = tiles::stages(&plan);
         for index in 0..plan.stages.len() {
             plan.stages[index].lanes = plan.choose_lanes(&plan.stages[index]);
         }
-        Ok(plan)
+        plan
     }
 
     /// The number of loops.
@@ -78,9 +89,24 @@ impl Plan {
         self.depth() > 0 && self.levels[value] == self.depth()
     }
 
+    /// The loops that are not reduced over, outermost first.
+    pub(super) fn kept_loops(&self) -> impl Iterator<Item = usize> + use<> {
+        (0..self.kept).chain(self.across.then(|| self.depth() - 1))
+    }
+
+    /// The loops that are reduced over.
+    pub(super) fn reduced_loops(&self) -> Range<usize> {
+        self.kept..self.depth() - usize::from(self.across)
+    }
+
+    /// The loop that threads share among them, or that is run as a whole.
+    pub(super) fn outermost(&self) -> usize {
+        self.kept_loops().next().unwrap_or(0)
+    }
+
     /// Whether the outermost loop may be split.
     pub(super) fn is_parallel(&self) -> bool {
-        self.nest.parallel && self.kept > 0
+        self.nest.parallel && self.kept_loops().next().is_some()
     }
 
     /// The value that goes into the sink.
@@ -175,6 +201,9 @@ impl Plan {
         let fits = lanes.fit(self.dtypes[self.result()]);
         fits && match &self.nest.sink {
             Sink::Store { offset, .. } | Sink::Accumulate { offset, .. } => self.is_contiguous(offset),
+            Sink::Reduce { offset, buffer, .. } if self.across => {
+                self.is_contiguous(offset) && self.buffers[*buffer] == self.dtypes[self.result()]
+            }
             Sink::Reduce { kind, loops, .. } => *loops > 0 && !kind.positional,
         }
     }

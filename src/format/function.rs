@@ -13,7 +13,12 @@ impl Printer<'_> {
     /// `fn name(…) -> type where … { … }`.
     pub fn function(&mut self, f: &Function) -> Doc {
         let opener = self.source.next_token(f.name.span.end);
-        let show = |printer: &mut Self, param: &Param| text(format!("{}: {}", param.name.text, printer.ty(&param.ty)));
+        let show = |printer: &mut Self, param: &Param| {
+            text(match &param.ty {
+                Some(ty) => format!("{}: {}", param.name.text, printer.ty(ty)),
+                None => param.name.text.clone(),
+            })
+        };
         let params = self.list(&Brackets::round(opener), &f.params, |_, param| param.name.span.start, show);
         let mut head = vec![text(format!("fn {}", f.name.text)), params];
         if let Some(result) = &f.result {

@@ -249,10 +249,20 @@ pub enum Op {
     Check(CheckKind),
     /// The gradient of the first operand, a scalar, by the second.
     Grad,
+    /// Operands: a value, what it is differentiated by, and a cotangent of the value's shape. The cotangent of what it is
+    /// by.
+    Vjp,
+    /// Operands: a value, then pairs of what it is differentiated by and a tangent of that. The tangent of the value.
+    Jvp,
+    /// All partial derivatives of the first operand by the second: the axes of the first, then those of the second.
+    Jacobian,
     /// A value with an identity of its own, so that two names of one value can be told apart by `Grad`.
     Mark(u32),
     /// A value that counts as constant for `Grad`.
     StopGradient,
+    /// A value whose derivative keeps only some of the states of the loops that it goes through, and computes the
+    /// others once more.
+    Checkpoint,
 }
 
 /// A node: operator, operands, type, and the index variables it depends on.
@@ -268,6 +278,19 @@ pub struct Node {
     pub free: Vec<VarId>,
     /// The expression that made it.
     pub span: Span,
+}
+
+impl Node {
+    /// What is differentiated, and what by, if the node is a derivative that no pass has expanded.
+    pub fn derivative(&self) -> Option<(NodeId, Vec<NodeId>)> {
+        let (value, rest) = self.inputs.split_first()?;
+        let by = match self.op {
+            Op::Grad | Op::Vjp | Op::Jacobian => rest.iter().take(1).copied().collect(),
+            Op::Jvp => rest.iter().step_by(2).copied().collect(),
+            _ => return None,
+        };
+        Some((*value, by))
+    }
 }
 
 /// A parameter of a graph.

@@ -291,8 +291,12 @@ impl Parser {
             "final" => Op::Final(self.integer()?),
             "check" => Op::Check(self.check()?),
             "grad" => Op::Grad,
+            "vjp" => Op::Vjp,
+            "jvp" => Op::Jvp,
+            "jacobian" => Op::Jacobian,
             "mark" => self.mark()?,
             "stop_gradient" => Op::StopGradient,
+            "checkpoint" => Op::Checkpoint,
             _ => return self.fail(&format!("`{name}` is no operator")),
         })
     }

@@ -67,8 +67,12 @@ impl Names {
             Op::Final(position) => format!("final {position}"),
             Op::Check(kind) => check_text(kind),
             Op::Grad => "grad".to_string(),
+            Op::Vjp => "vjp".to_string(),
+            Op::Jvp => "jvp".to_string(),
+            Op::Jacobian => "jacobian".to_string(),
             Op::Mark(mark) => format!("mark {mark}"),
             Op::StopGradient => "stop_gradient".to_string(),
+            Op::Checkpoint => "checkpoint".to_string(),
         }
     }
 }

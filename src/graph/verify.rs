@@ -71,7 +71,10 @@ fn verify_node(graph: &Graph, node: &Node) -> Verdict {
         Op::Final(position) => verify_final(graph, *position, &node.inputs, ty),
         Op::Check(kind) => verify_check(kind, operands, ty),
         Op::Grad => verify_grad(operands, ty),
-        Op::Mark(_) | Op::StopGradient => expect(ty, only(operands)?),
+        Op::Vjp => verify_vjp(operands, ty),
+        Op::Jvp => verify_jvp(operands, ty),
+        Op::Jacobian => verify_jacobian(operands, ty),
+        Op::Mark(_) | Op::StopGradient | Op::Checkpoint => expect(ty, only(operands)?),
     }
 }
 
@@ -405,6 +408,33 @@ fn verify_grad(operands: &[&Type], ty: &Type) -> Verdict {
     expect(of, &Type::scalar(of.dtype)).map_err(|message| format!("operand: {message}"))?;
     expect_float(by.dtype)?;
     expect(ty, by)
+}
+
+fn verify_vjp(operands: &[&Type], ty: &Type) -> Verdict {
+    let [of, by, cotangent] = operands else { return count(operands, 3) };
+    expect_float(of.dtype)?;
+    expect(cotangent, of).map_err(|message| format!("cotangent: {message}"))?;
+    expect_float(by.dtype)?;
+    expect(ty, by)
+}
+
+fn verify_jvp(operands: &[&Type], ty: &Type) -> Verdict {
+    let Some((of, pairs)) = operands.split_first() else { return count(operands, 3) };
+    expect_float(of.dtype)?;
+    require!(pairs.len() >= 2 && pairs.len() % 2 == 0, "expected a value and pairs, found {} operands", operands.len());
+    for pair in pairs.chunks_exact(2) {
+        expect_float(pair[0].dtype)?;
+        expect(pair[1], pair[0]).map_err(|message| format!("tangent: {message}"))?;
+    }
+    expect(ty, of)
+}
+
+fn verify_jacobian(operands: &[&Type], ty: &Type) -> Verdict {
+    let [of, by] = operands else { return count(operands, 2) };
+    expect_float(of.dtype)?;
+    expect_float(by.dtype)?;
+    let shape = [of.shape.as_slice(), &by.shape].concat();
+    expect(ty, &Type::array(by.dtype, shape))
 }
 
 #[cfg(test)]

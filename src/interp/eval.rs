@@ -48,8 +48,10 @@ pub(super) fn evaluate(op: &Op, args: &[Rc<Tensor>], dtype: DType, shape: Vec<us
         }
         (Op::Routine(routine), _) => library_call(routine, args, dtype, shape)?,
         (Op::Check(kind), [x, rest @ ..]) => check(kind, x, rest)?,
-        (Op::Mark(_) | Op::StopGradient, [x]) => Tensor::clone(x),
-        (Op::Grad, _) => return unsupported("a gradient that no pass has expanded"),
+        (Op::Mark(_) | Op::StopGradient | Op::Checkpoint, [x]) => Tensor::clone(x),
+        (Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian, _) => {
+            return unsupported("a derivative that no pass has expanded");
+        }
         _ => return unsupported("an operator with too few operands"),
     };
     // Symbolically equal sizes can differ here only where a negative one became 0.

@@ -176,7 +176,10 @@ impl Lowering<'_> {
     pub(super) fn emit(&mut self, id: NodeId) -> Result<()> {
         let node = self.graph.node(id).clone();
         match &node.op {
-            Op::Reduce { kind, axes } => self.emit_reduce(id, kind, axes),
+            Op::Reduce { .. } => self.emit_reduce(id, id, &self.own_axes(id)),
+            Op::Transpose { perm } if self.is_reduced_here(node.inputs[0]) => {
+                self.emit_reduce(id, node.inputs[0], perm)
+            }
             Op::Contract { operands, .. } => self.emit_product(id, operands.first().map_or(2, Vec::len) == 3),
             Op::ScatterAdd { axes } => self.emit_scatter(id, axes),
             Op::Routine(routine) => self.emit_routine(id, routine),
@@ -208,7 +211,9 @@ impl Lowering<'_> {
             Op::Gather { .. } => self.emit_gather(id),
             // Their buffers belong to the loop.
             Op::Var(_) | Op::State(_) => Ok(()),
-            Op::Grad => Err(Diagnostic::error(codes::BUG, node.span, "a gradient was left over")),
+            Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian => {
+                Err(Diagnostic::error(codes::BUG, node.span, "a derivative was left over"))
+            }
             _ => self.emit_elementwise(id),
         }
     }
@@ -268,14 +273,26 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    /// A reduction: in registers when the innermost axis goes, else row by row into memory.
-    fn emit_reduce(&mut self, id: NodeId, kind: &'static Reduction, axes: &[usize]) -> Result<()> {
-        let x = self.graph.node(id).inputs[0];
+    /// Whether a node is a reduction that is computed where its transpose is.
+    fn is_reduced_here(&self, id: NodeId) -> bool {
+        !self.stored[id.0 as usize] && matches!(self.graph.node(id).op, Op::Reduce { .. })
+    }
+
+    fn own_axes(&self, id: NodeId) -> Vec<usize> {
+        (0..self.graph.ty(id).rank()).collect()
+    }
+
+    /// The reduction `of` with its axes permuted, as the value of `id`: in registers when the innermost axis goes, else row
+    /// by row into memory.
+    fn emit_reduce(&mut self, id: NodeId, of: NodeId, perm: &[usize]) -> Result<()> {
+        let node = self.graph.node(of).clone();
+        let (Op::Reduce { kind, axes }, &[x]) = (&node.op, node.inputs.as_slice()) else { return Ok(()) };
         let shape = self.graph.shape(x).to_vec();
-        let space: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
+        let kept: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
+        let space: Vec<usize> = perm.iter().map(|&axis| kept[axis]).collect();
         let last_kept = space.last().is_some_and(|&axis| axis + 1 == shape.len());
         if last_kept && !kind.positional && !axes.is_empty() {
-            return self.emit_row_reduce(id, kind, axes, &space);
+            return self.emit_row_reduce(id, x, kind, axes, &space);
         }
         let order: Vec<usize> = space.iter().chain(axes).copied().collect();
         let mut index = vec![Affine::default(); shape.len()];
@@ -301,9 +318,15 @@ impl Lowering<'_> {
     }
 
     /// `for outer, for reduced, for last: out[outer, last] ∘= x`: the innermost loop runs along memory.
-    fn emit_row_reduce(&mut self, id: NodeId, kind: &'static Reduction, axes: &[usize], space: &[usize]) -> Result<()> {
+    fn emit_row_reduce(
+        &mut self,
+        id: NodeId,
+        x: NodeId,
+        kind: &'static Reduction,
+        axes: &[usize],
+        space: &[usize],
+    ) -> Result<()> {
         self.emit_fill(id, identity(kind, self.graph.ty(id).dtype))?;
-        let x = self.graph.node(id).inputs[0];
         let shape = self.graph.shape(x).to_vec();
         let (outer, last) = space.split_at(space.len() - 1);
         let order: Vec<usize> = outer.iter().chain(axes).chain(last).copied().collect();

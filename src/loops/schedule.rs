@@ -3,7 +3,7 @@
 //! In: a graph after all passes. Out: the set of stored nodes.
 //! Always holds: an expensive value that several loops need, or one loop needs repeatedly, is stored.
 
-use super::regions::Regions;
+use super::regions::{self, Regions};
 use crate::graph::{CheckKind, Graph, NodeId, Op, VarId, reachable};
 use crate::ops::Code;
 use crate::runtime::array::DType;
@@ -25,7 +25,7 @@ const KERNEL: u32 = 24;
 pub(super) fn stored(graph: &Graph, regions: &Regions) -> Vec<bool> {
     let order = reachable(graph, &graph.roots());
     let mut schedule = Schedule { graph, stored: vec![false; graph.len()], cost: vec![0; graph.len()] };
-    schedule.force(&order);
+    schedule.force(&order, &regions::users(graph), regions);
     if !regions.is_flat() {
         schedule.separate(&order, regions);
     }
@@ -80,7 +80,7 @@ impl Schedule<'_> {
     }
 
     /// What must be in memory because of what it is, or because of who reads it.
-    fn force(&mut self, order: &[NodeId]) {
+    fn force(&mut self, order: &[NodeId], users: &[Vec<NodeId>], regions: &Regions) {
         for &output in &self.graph.outputs {
             self.store(output);
         }
@@ -90,8 +90,8 @@ impl Schedule<'_> {
             }
             let node = self.graph.node(id);
             match &node.op {
+                Op::Reduce { .. } => self.store(self.transposed(id, users, regions).unwrap_or(id)),
                 Op::Input(_)
-                | Op::Reduce { .. }
                 | Op::ScatterAdd { .. }
                 | Op::Place { .. }
                 | Op::Concat { .. }
@@ -139,6 +139,13 @@ impl Schedule<'_> {
         }
     }
 
+    /// The transpose that is all that a reduction is for: its loops write where the transpose has its elements.
+    fn transposed(&self, id: NodeId, users: &[Vec<NodeId>], regions: &Regions) -> Option<NodeId> {
+        let &[user] = users[id.0 as usize].as_slice() else { return None };
+        let only = matches!(self.graph.node(user).op, Op::Transpose { .. }) && !self.graph.outputs.contains(&id);
+        (only && regions.of(user) == regions.of(id)).then_some(user)
+    }
+
     /// What is computed outside of a loop and read inside is computed once; so is a scalar of a loop's body that
     /// several read.
     fn separate(&mut self, order: &[NodeId], regions: &Regions) {
@@ -146,7 +153,7 @@ impl Schedule<'_> {
         let mut reads = vec![0u32; self.graph.len()];
         for &id in order.iter().rev() {
             let moves = self.only_moves(id);
-            if across[id.0 as usize] && !moves {
+            if across[id.0 as usize] && !moves && !is_counted(self.graph, id) {
                 self.store(id);
             }
             let node = self.graph.node(id);
@@ -165,6 +172,7 @@ impl Schedule<'_> {
     fn only_moves(&self, id: NodeId) -> bool {
         let op = &self.graph.node(id).op;
         matches!(op, Op::Broadcast { .. } | Op::Transpose { .. } | Op::Slice { .. } | Op::Reshape)
+            || moves_by_counters(self.graph, id)
     }
 
     /// Whether a scalar is an integer that goes into addresses as it is.
@@ -263,6 +271,7 @@ impl Schedule<'_> {
             match &node.op {
                 Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Iota => return true,
                 Op::Transpose { .. } | Op::Slice { .. } | Op::Broadcast { .. } => id = node.inputs[0],
+                Op::Gather { .. } if moves_by_counters(self.graph, id) => id = node.inputs[0],
                 _ => return self.is_stored(id),
             }
         }
@@ -317,6 +326,40 @@ impl Schedule<'_> {
                 }
             }
         }
+    }
+}
+
+/// Whether an indexing reads where loop counters say, without a check and without reading its indexes: a window, say.
+fn moves_by_counters(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    matches!(node.op, Op::Gather { .. }) && node.inputs.iter().skip(1).all(|index| is_counted(graph, *index))
+}
+
+/// Whether an integer is a sum of loop counters, sizes and constants, times constants.
+fn is_counted(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    match &node.op {
+        _ if node.ty.dtype != DType::I64 => false,
+        Op::Const(_) | Op::Size(_) | Op::Iota => true,
+        Op::Map(op) => {
+            let linear = match op.name {
+                "add" | "subtract" => true,
+                "multiply" => node.inputs.iter().any(|input| is_fixed(graph, *input)),
+                _ => false,
+            };
+            linear && node.inputs.iter().all(|input| is_counted(graph, *input))
+        }
+        Op::Broadcast { .. } | Op::Transpose { .. } | Op::Slice { .. } => is_counted(graph, node.inputs[0]),
+        _ => false,
+    }
+}
+
+/// Whether it is one size or constant everywhere.
+fn is_fixed(graph: &Graph, id: NodeId) -> bool {
+    match &graph.node(id).op {
+        Op::Const(_) | Op::Size(_) => true,
+        Op::Broadcast { .. } => is_fixed(graph, graph.node(id).inputs[0]),
+        _ => false,
     }
 }
 

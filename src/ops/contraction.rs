@@ -4,7 +4,9 @@
 //! product, a sum of products, or all of these together.
 //! Always holds: labels are numbered by first appearance, no operand repeats one, and every kept label occurs in an operand.
 
-use super::rules::{Batched, Cotangent, IndexRule};
+use super::elementwise::{NOT_EQUAL, WHERE};
+use super::reduction::ANY;
+use super::rules::{Batched, Cotangent, IndexRule, Tangent, sum_of_tangents};
 use crate::graph::{Graph, NodeId, Op, Size, Type};
 
 /// The labels of one operand's axes.
@@ -109,22 +111,57 @@ fn parts(g: &Graph, id: NodeId) -> (Vec<(NodeId, Labels)>, Labels) {
     }
 }
 
-/// The cotangent of each operand: the contraction of the node's cotangent with the other operands.
+/// The cotangent of each operand: the contraction of the node's cotangent with the other operands. What of them meets
+/// only cuts is cut too, so that no infinity in it reaches a sum.
 pub(super) fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotangent>> {
-    let (operands, result) = parts(g, id);
+    let (mut operands, result) = parts(g, id);
+    let shapes: Vec<Vec<Size>> = operands.iter().map(|(x, _)| g.shape(*x).to_vec()).collect();
+    if ct.masked {
+        for operand in &mut operands {
+            operand.0 = uncut(g, operand, ct.node, &result);
+        }
+    }
     (0..operands.len())
         .map(|k| {
             let mut others = vec![(ct.node, result.clone())];
             others.extend(operands.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, operand)| operand.clone()));
-            let (x, labels) = &operands[k];
+            let (_, labels) = &operands[k];
             let present: Labels =
                 labels.iter().copied().filter(|l| others.iter().any(|(_, other)| other.contains(l))).collect();
             let back = g.contract(&others, &present);
             let axes: Vec<usize> = present.iter().filter_map(|l| labels.iter().position(|m| m == l)).collect();
-            let shape = g.shape(*x).to_vec();
-            Some(Cotangent { node: g.broadcast(back, &axes, &shape), masked: false })
+            Some(Cotangent { node: g.broadcast(back, &axes, &shapes[k]), ..ct })
         })
         .collect()
+}
+
+/// An operand with zeros where every element of the cotangent that it meets is zero.
+fn uncut(g: &mut Graph, (x, labels): &(NodeId, Labels), ct: NodeId, result: &[u8]) -> NodeId {
+    let zero = g.constant_like(ct, 0.0);
+    let met = g.map(&NOT_EQUAL, &[ct, zero]);
+    let apart: Vec<usize> = (0..result.len()).filter(|axis| !labels.contains(&result[*axis])).collect();
+    let met = g.reduce(&ANY, met, &apart);
+    let kept: Labels = result.iter().copied().filter(|label| labels.contains(label)).collect();
+    let shared: Labels = labels.iter().copied().filter(|label| kept.contains(label)).collect();
+    let perm: Vec<usize> = shared.iter().filter_map(|label| kept.iter().position(|other| other == label)).collect();
+    let met = g.transpose(met, &perm);
+    let axes: Vec<usize> = shared.iter().filter_map(|label| labels.iter().position(|other| other == label)).collect();
+    let shape = g.shape(*x).to_vec();
+    let met = g.broadcast(met, &axes, &shape);
+    g.map(&WHERE, &[met, *x, zero])
+}
+
+/// The tangent of the result: one contraction for each operand that changes, with its tangent in its place.
+pub(super) fn jvp(g: &mut Graph, id: NodeId, tangents: &[Option<Tangent>]) -> Option<Tangent> {
+    let (operands, result) = parts(g, id);
+    let mut sum = None;
+    for (k, tangent) in tangents.iter().enumerate() {
+        let (Some(tangent), mut factors) = (tangent, operands.clone()) else { continue };
+        factors[k].0 = tangent.node;
+        let part = Tangent { node: g.contract(&factors, &result), masked: false };
+        sum = sum_of_tangents(g, sum, Some(part));
+    }
+    sum
 }
 
 /// The result at `index` of `axis`: the operands that carry its label at that index.

@@ -4,7 +4,7 @@
 //! Always holds: extrema of floats give NaN if any element is NaN, and positions take the first.
 
 use super::elementwise::{self, Elementwise};
-use super::rules::Cotangent;
+use super::rules::{Cotangent, Tangent};
 use crate::graph::{Graph, NodeId, Op, Size, Type};
 use crate::runtime::array::DType;
 use std::hash::{Hash, Hasher};
@@ -187,32 +187,78 @@ impl Graph {
     }
 }
 
-/// The cotangent of the operand.
-pub(super) fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotangent>> {
+/// The derivative of a reduction by each of its elements.
+enum Local {
+    /// 1.
+    One,
+    /// One part of `count` where the element is one of the best, else 0.
+    Share { hit: NodeId, count: NodeId },
+    /// An array of the operand's shape.
+    Times(NodeId),
+}
+
+fn local(g: &mut Graph, id: NodeId) -> Option<Local> {
     let node = g.node(id).clone();
-    let Op::Reduce { kind, axes } = &node.op else { return Vec::new() };
-    let x = node.inputs[0];
-    let shape = g.shape(x).to_vec();
-    let spread = g.unreduce(ct.node, axes, &shape);
-    let result = match kind.derivative {
-        Rule::Zero => return vec![None],
-        Rule::Sum => spread,
+    let (Op::Reduce { kind, axes }, &[x]) = (&node.op, node.inputs.as_slice()) else { return None };
+    match kind.derivative {
+        Rule::Zero => None,
+        Rule::Sum => Some(Local::One),
         Rule::Extremum => {
+            let shape = g.shape(x).to_vec();
             let best = g.unreduce(id, axes, &shape);
             let hit = g.map(&elementwise::EQUAL, &[x, best]);
             let (one, zero) = (g.constant_like(x, 1.0), g.constant_like(x, 0.0));
             let hits = g.map(&elementwise::WHERE, &[hit, one, zero]);
-            let count = g.sum(hits, axes);
+            Some(Local::Share { hit, count: g.sum(hits, axes) })
+        }
+        Rule::Product => Some(Local::Times(product_of_others(g, x, id, axes))),
+    }
+}
+
+/// The cotangent of the operand.
+pub(super) fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotangent>> {
+    let node = g.node(id).clone();
+    let Op::Reduce { axes, .. } = &node.op else { return Vec::new() };
+    let Some(local) = local(g, id) else { return vec![None] };
+    let shape = g.shape(node.inputs[0]).to_vec();
+    let result = match local {
+        Local::One => g.unreduce(ct.node, axes, &shape),
+        Local::Share { hit, count } => {
             let share = g.map(&elementwise::DIVIDE, &[ct.node, count]);
             let share = g.unreduce(share, axes, &shape);
+            let zero = g.constant_like(share, 0.0);
             g.map(&elementwise::WHERE, &[hit, share, zero])
         }
-        Rule::Product => {
-            let others = product_of_others(g, x, id, axes);
-            g.map(&elementwise::MULTIPLY, &[spread, others])
+        Local::Times(factor) => {
+            let spread = g.unreduce(ct.node, axes, &shape);
+            g.map(product(ct), &[spread, factor])
         }
     };
     vec![Some(Cotangent { node: result, ..ct })]
+}
+
+/// The tangent of the result.
+pub(super) fn jvp(g: &mut Graph, id: NodeId, t: Tangent) -> Option<Tangent> {
+    let Op::Reduce { axes, .. } = g.node(id).op.clone() else { return None };
+    let node = match local(g, id)? {
+        Local::One => g.sum(t.node, &axes),
+        Local::Share { hit, count } => {
+            let zero = g.constant_like(t.node, 0.0);
+            let best = g.map(&elementwise::WHERE, &[hit, t.node, zero]);
+            let sum = g.sum(best, &axes);
+            g.map(&elementwise::DIVIDE, &[sum, count])
+        }
+        Local::Times(factor) => {
+            let parts = g.map(product(t), &[t.node, factor]);
+            g.sum(parts, &axes)
+        }
+    };
+    Some(Tangent { node, ..t })
+}
+
+/// How a cotangent or tangent is multiplied by a derivative.
+fn product(ct: Cotangent) -> &'static Elementwise {
+    if ct.masked { &elementwise::STRONG_MULTIPLY } else { &elementwise::MULTIPLY }
 }
 
 /// For each element the product of all others along `axes`, right also where elements are zero.

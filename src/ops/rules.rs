@@ -16,6 +16,17 @@ pub struct Cotangent {
     pub masked: bool,
 }
 
+/// The tangent of a value: how it changes. Zeros are cuts or not as in a cotangent.
+pub type Tangent = Cotangent;
+
+/// What forward mode makes of a node.
+pub enum Forward {
+    /// The node's tangent; `None` for zero.
+    Tangent(Option<Tangent>),
+    /// The node has a rule for cotangents only, whose transpose this is.
+    Transpose,
+}
+
 /// Asks for an operand at an index of one of its axes.
 pub type IndexRule<'a> = dyn FnMut(&mut Graph, NodeId, usize, NodeId) -> NodeId + 'a;
 
@@ -69,7 +80,7 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
             let back = (dtype.is_float() && node.ty.dtype.is_float()).then(|| g.cast(ct.node, dtype));
             vec![back.map(|node| Cotangent { node, ..ct })]
         }
-        Op::Mark(_) => vec![Some(ct)],
+        Op::Mark(_) | Op::Checkpoint => vec![Some(ct)],
         Op::Reduce { .. } => reduction::vjp(g, id, ct),
         Op::Contract { .. } => contraction::vjp(g, id, ct),
         Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Build(_) => indexing::vjp(g, id, ct),
@@ -90,12 +101,103 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
         | Op::Iota
         | Op::Check(_)
         | Op::Grad
+        | Op::Vjp
+        | Op::Jvp
+        | Op::Jacobian
         | Op::StopGradient => {
             vec![None; node.inputs.len()]
         }
     })
 }
 
+/// The tangent of a node, given those of its operands; `None` for an operand that does not change.
+pub fn jvp(g: &mut Graph, id: NodeId, tangents: &[Option<Tangent>]) -> Result<Forward, NoDerivative> {
+    let node = g.node(id).clone();
+    Ok(Forward::Tangent(match &node.op {
+        Op::Map(op) => match op.derivative {
+            Derivative::Zero => None,
+            Derivative::None(reason) => return Err(NoDerivative(format!("`{}` {reason}", op.name))),
+            Derivative::Rule(rule) => {
+                let partials = rule(g, &node.inputs, id);
+                elementwise_jvp(g, &partials, tangents)
+            }
+        },
+        Op::Cast => {
+            let back = tangents.first().copied().flatten().filter(|_| node.ty.dtype.is_float());
+            back.map(|t| Tangent { node: g.cast(t.node, node.ty.dtype), ..t })
+        }
+        Op::Mark(_) | Op::Checkpoint => tangents.first().copied().flatten(),
+        Op::Reduce { .. } => tangents.first().copied().flatten().and_then(|t| reduction::jvp(g, id, t)),
+        Op::Contract { .. } => contraction::jvp(g, id, tangents),
+        Op::Build(var) => tangents.first().copied().flatten().map(|t| Tangent { node: g.build(*var, t.node), ..t }),
+        Op::Gather { .. }
+        | Op::ScatterAdd { .. }
+        | Op::Update { .. }
+        | Op::Broadcast { .. }
+        | Op::Transpose { .. }
+        | Op::Reshape
+        | Op::Slice { .. }
+        | Op::Place { .. }
+        | Op::Concat { .. } => moved(g, id, tangents),
+        Op::Loop(_) | Op::Final(_) => return Err(NoDerivative("a loop has no derivative in this version".into())),
+        Op::Routine(_) => return Ok(Forward::Transpose),
+        Op::Input(_)
+        | Op::Const(_)
+        | Op::Size(_)
+        | Op::Var(_)
+        | Op::State(_)
+        | Op::Iota
+        | Op::Check(_)
+        | Op::Grad
+        | Op::Vjp
+        | Op::Jvp
+        | Op::Jacobian
+        | Op::StopGradient => None,
+    }))
+}
+
+/// What only moves its floats does the same with their tangents.
+fn moved(g: &mut Graph, id: NodeId, tangents: &[Option<Tangent>]) -> Option<Tangent> {
+    let node = g.node(id).clone();
+    let masked = tangents.iter().flatten().any(|tangent| tangent.masked);
+    let mut inputs = Vec::new();
+    for (&x, tangent) in node.inputs.iter().zip(tangents) {
+        inputs.push(match tangent {
+            Some(tangent) => tangent.node,
+            None if g.ty(x).dtype.is_float() => g.full_like(x, 0.0),
+            None => x,
+        });
+    }
+    Some(Tangent { node: g.add(node.op, inputs, node.ty), masked })
+}
+
+/// The sum of two tangents of one node.
+pub fn sum_of_tangents(g: &mut Graph, a: Option<Tangent>, b: Option<Tangent>) -> Option<Tangent> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Tangent { node: g.plus_sharing(a.node, b.node), masked: a.masked || b.masked }),
+        (a, b) => a.or(b),
+    }
+}
+
+fn elementwise_jvp(g: &mut Graph, partials: &[Partial], tangents: &[Option<Tangent>]) -> Option<Tangent> {
+    let chosen: Vec<(Partial, Tangent)> =
+        partials.iter().zip(tangents).filter_map(|(partial, t)| t.map(|t| (*partial, t))).collect();
+    // Both branches of one condition: the tangent of the branch taken.
+    if let [(Partial::Where(c), a), (Partial::WhereNot(not), b)] = chosen.as_slice()
+        && c == not
+    {
+        let node = g.map(&elementwise::WHERE, &[*c, a.node, b.node]);
+        return Some(Tangent { node, masked: a.masked || b.masked });
+    }
+    let mut sum = None;
+    for (partial, tangent) in chosen {
+        let part = elementwise_vjp(g, partial, tangent);
+        sum = sum_of_tangents(g, sum, part);
+    }
+    sum
+}
+
+/// What a partial derivative makes of a cotangent of the result, or of a tangent of the operand.
 fn elementwise_vjp(g: &mut Graph, partial: Partial, ct: Cotangent) -> Option<Cotangent> {
     use elementwise::{MULTIPLY, NEGATE, STRONG_MULTIPLY, WHERE};
     let product = if ct.masked { &STRONG_MULTIPLY } else { &MULTIPLY };
@@ -111,6 +213,15 @@ fn elementwise_vjp(g: &mut Graph, partial: Partial, ct: Cotangent) -> Option<Cot
         Partial::WhereNot(condition) => {
             let zero = g.constant_like(ct.node, 0.0);
             Some(Cotangent { node: g.map(&WHERE, &[condition, zero, ct.node]), masked: true })
+        }
+        Partial::Gate(condition) => {
+            let zero = g.constant_like(ct.node, 0.0);
+            Some(Cotangent { node: g.map(&WHERE, &[condition, ct.node, zero]), ..ct })
+        }
+        Partial::Unless { cut, factor } => {
+            let zero = g.constant_like(ct.node, 0.0);
+            let node = g.map(product, &[ct.node, factor]);
+            Some(Cotangent { node: g.map(&WHERE, &[cut, zero, node]), masked: true })
         }
     }
 }
@@ -128,10 +239,10 @@ pub fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut I
             let inner = rule(g, node.inputs[0], axis, index);
             Some(g.cast(inner, node.ty.dtype))
         }
-        Op::StopGradient => {
+        Op::StopGradient | Op::Checkpoint => {
             let inner = rule(g, node.inputs[0], axis, index);
             let ty = g.ty(inner).clone();
-            Some(g.add(Op::StopGradient, vec![inner], ty))
+            Some(g.add(node.op, vec![inner], ty))
         }
         Op::Reduce { kind, axes } => {
             let from = (0..=node.ty.rank() + axes.len()).filter(|a| !axes.contains(a)).nth(axis)?;
@@ -149,7 +260,8 @@ pub fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut I
         | Op::Slice { .. }
         | Op::Place { .. }
         | Op::Concat { .. } => movement::index(g, id, axis, index, rule),
-        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Grad | Op::Mark(_) => None,
+        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Mark(_) => None,
+        Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian => None,
         Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,
         Op::Routine(_) => routine::index(g, id, axis, index, rule),
     }
@@ -182,8 +294,9 @@ pub fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -> Optio
         | Op::Place { .. }
         | Op::Concat { .. } => Some(movement::batch(g, id, n, operands)),
         Op::Routine(_) => routine::batch(g, id, n, operands),
-        Op::StopGradient | Op::Mark(_) => Some(operands[0].repeated(g, n)),
-        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Iota | Op::Grad => None,
+        Op::StopGradient | Op::Checkpoint | Op::Mark(_) => Some(operands[0].repeated(g, n)),
+        Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Iota => None,
+        Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian => None,
         Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,
     }
 }

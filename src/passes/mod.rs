@@ -1,11 +1,13 @@
 //! The passes over the array graph, one file each; `pipeline.rs` says in which order they run.
 //!
 //! In: a graph. Out: a graph that computes the same.
-//! Always holds: a pass is a pure function of the graph (and, for `plan`, of the sizes to expect).
+//! Always holds: a pass is a pure function of the graph (and, for plans, of the sizes to expect).
 
 mod batch;
 mod contract;
-mod grad;
+mod differentiate;
+mod forward;
+mod jacobian;
 mod plan;
 mod reverse;
 mod slice;
@@ -13,7 +15,7 @@ mod unroll;
 
 pub use batch::batch;
 pub use contract::contract;
-pub use grad::grad;
+pub use differentiate::differentiate;
 pub use plan::plan;
 pub use slice::slice;
 pub use unroll::unroll;

@@ -161,7 +161,7 @@ impl Problem {
     }
 }
 
-fn expected_size(size: &Size, expected: &SizeEnv) -> f64 {
+pub(super) fn expected_size(size: &Size, expected: &SizeEnv) -> f64 {
     let mut env = expected.clone();
     for var in size.vars() {
         env.entry(var).or_insert(TYPICAL);

@@ -1,6 +1,6 @@
-//! Slicing: the index of an example is pushed from the cost to the inputs, under every `grad`.
+//! Slicing: the index of an example is pushed from the cost to the inputs, under every derivative.
 //!
-//! In: a graph with `grad` nodes over `c[i]`. Out: the same graph, where `grad` sees a clone of `c`'s graph for example `i` alone.
+//! In: a graph with derivatives of `c[i]`. Out: the same graph, where they see a clone of `c`'s graph for example `i` alone.
 //! Always holds: only indexes made of generator variables are pushed, never an index read from data.
 
 use crate::diagnostic::{Diagnostic, codes};
@@ -14,23 +14,25 @@ const STACK: (usize, usize) = (128 * 1024, 4 * 1024 * 1024);
 /// How often the result of pushing is pushed again (an index can uncover another one).
 const ROUNDS: usize = 64;
 
-/// Slices the operand of every `grad` node. Warns where examples are tied together.
+/// Slices what every derivative is of. Warns where examples are tied together.
 pub fn slice(graph: &Graph, warnings: &mut Vec<Box<Diagnostic>>) -> Graph {
     graph.rewrite(|copier, next, id| {
         let node = graph.node(id);
-        if !matches!(node.op, Op::Grad) {
-            return copier.copy(next, id);
-        }
-        let inputs = copier.inputs(id);
-        let [cost, by] = inputs.as_slice() else { return copier.copy(next, id) };
-        let sliced = slice_cost(next, *cost, *by);
-        let warning = tie(next, sliced, *by).map(|tie| tied(next, tie));
+        let Some((cost, by)) = node.derivative() else { return copier.copy(next, id) };
+        let by: Vec<NodeId> = by.into_iter().filter_map(|by| copier.get(by)).collect();
+        let (Some(cost), mut inputs) = (copier.get(cost), copier.inputs(id)) else { return copier.copy(next, id) };
+        let sliced = slice_cost(next, cost, &by);
+        let warning = tie(next, sliced, &by).map(|tie| tied(next, tie));
         warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
-        next.add(Op::Grad, vec![sliced, *by], node.ty.clone())
+        if let Some(cost) = inputs.first_mut() {
+            *cost = sliced;
+        }
+        next.add(node.op.clone(), inputs, node.ty.clone())
     })
 }
 
-fn slice_cost(g: &mut Graph, cost: NodeId, by: NodeId) -> NodeId {
+/// The cost with the indexes of examples pushed to the inputs, as far as it depends on `by`.
+pub(super) fn slice_cost(g: &mut Graph, cost: NodeId, by: &[NodeId]) -> NodeId {
     let constants = constant_index(g, cost);
     let mut cost = cost;
     for _ in 0..ROUNDS {
@@ -46,7 +48,7 @@ fn slice_cost(g: &mut Graph, cost: NodeId, by: NodeId) -> NodeId {
 
 /// The value that ties examples together: it depends on the parameter and on the whole of an array of which the cost
 /// otherwise takes one example.
-fn tie(g: &Graph, cost: NodeId, by: NodeId) -> Option<NodeId> {
+fn tie(g: &Graph, cost: NodeId, by: &[NodeId]) -> Option<NodeId> {
     let outer = &g.node(cost).free;
     if outer.is_empty() {
         return None;
@@ -63,7 +65,7 @@ fn tie(g: &Graph, cost: NodeId, by: NodeId) -> Option<NodeId> {
     for &id in order.iter().filter(|id| !sliced(id)) {
         let inputs = &g.node(id).inputs;
         let frozen = matches!(g.node(id).op, Op::StopGradient);
-        if id == by || (!frozen && inputs.iter().any(|x| active.contains(x))) {
+        if by.contains(&id) || (!frozen && inputs.iter().any(|x| active.contains(x))) {
             active.insert(id);
         }
         if examples.contains(&id) && !active.contains(&id) || inputs.iter().any(|x| whole.contains(x)) {
@@ -84,6 +86,7 @@ fn tied(g: &Graph, tie: NodeId) -> Box<Diagnostic> {
 /// `grad(c[3], p)`: the constant indexes of the cost itself name an example too.
 fn constant_index(g: &Graph, cost: NodeId) -> FxHashSet<NodeId> {
     match &g.node(cost).op {
+        Op::Checkpoint => g.node(cost).inputs.first().map_or_else(FxHashSet::default, |cost| constant_index(g, *cost)),
         Op::Gather { .. } => {
             let indexes = &g.node(cost).inputs[1..];
             indexes.iter().copied().filter(|&index| g.as_size(index).is_some()).collect()
@@ -95,21 +98,21 @@ fn constant_index(g: &Graph, cost: NodeId) -> FxHashSet<NodeId> {
 struct Pusher {
     /// Nodes that depend on what is differentiated by: only these are worth slicing.
     active: FxHashSet<NodeId>,
-    /// The variables of the generators around the `grad`.
+    /// The variables of the generators around the derivative.
     outer: Vec<crate::graph::VarId>,
     constants: FxHashSet<NodeId>,
     memo: FxHashMap<(NodeId, usize, NodeId), NodeId>,
 }
 
 impl Pusher {
-    fn new(g: &Graph, cost: NodeId, by: NodeId, constants: &FxHashSet<NodeId>) -> Pusher {
+    fn new(g: &Graph, cost: NodeId, by: &[NodeId], constants: &FxHashSet<NodeId>) -> Pusher {
         let mut active = FxHashSet::default();
         for id in reachable(g, &[cost]) {
-            if id == by || g.node(id).inputs.iter().any(|input| active.contains(input)) {
+            if by.contains(&id) || g.node(id).inputs.iter().any(|input| active.contains(input)) {
                 active.insert(id);
             }
         }
-        active.remove(&by);
+        active.retain(|id| !by.contains(id));
         Pusher { active, outer: g.node(cost).free.clone(), constants: constants.clone(), memo: FxHashMap::default() }
     }
 

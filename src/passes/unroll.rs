@@ -14,7 +14,7 @@ const LIMIT: usize = 0;
 /// How often what was unrolled is looked at again: loops in loops whose ranges depend on the outer ones.
 const ROUNDS: usize = 8;
 
-/// Unrolls every loop that depends on what some `grad` is by, and on which its cost depends.
+/// Unrolls every loop between what some derivative is by and what it is of.
 pub fn unroll(graph: &Graph) -> Result<Graph, Box<Diagnostic>> {
     let mut graph = graph.clone();
     for _ in 0..ROUNDS {
@@ -29,20 +29,22 @@ pub fn unroll(graph: &Graph) -> Result<Graph, Box<Diagnostic>> {
 
 fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<Diagnostic>> {
     let mut lasts: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
-    let mut checks: Vec<NodeId> = Vec::new();
+    let (mut checks, mut replaced): (Vec<NodeId>, Vec<NodeId>) = (Vec::new(), Vec::new());
     let mut next = graph.rewrite(|copier, next, id| {
         let node = graph.node(id);
         let inputs = copier.inputs(id);
         match (&node.op, node.inputs.as_slice()) {
             (Op::Loop(binder), _) if wanted.contains(&id) => {
                 let values = binder.parts(&inputs).and_then(|parts| straight(next, binder, &parts, &mut checks));
+                let copy = copier.copy(next, id);
                 match values {
                     Some(values) => {
                         lasts.insert(id, values);
+                        replaced.push(copy);
                     }
                     None => {}
                 }
-                copier.copy(next, id)
+                copy
             }
             (Op::Final(position), [of]) => match lasts.get(of).and_then(|values| values.get(*position)) {
                 Some(value) => *value,
@@ -52,6 +54,7 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
             _ => copier.copy(next, id),
         }
     });
+    next.checks.retain(|check| !replaced.contains(check));
     for check in checks {
         if next.node(check).free.is_empty() && !next.checks.contains(&check) {
             next.checks.push(check);
@@ -60,14 +63,14 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
     Ok(next)
 }
 
-/// Loops between what a gradient is of and what it is by.
+/// Loops between what a derivative is of and what it is by.
 fn differentiated_loops(graph: &Graph) -> FxHashSet<NodeId> {
     let mut wanted = FxHashSet::default();
     for id in reachable(graph, &graph.roots()) {
-        let (Op::Grad, [cost, by]) = (&graph.node(id).op, graph.node(id).inputs.as_slice()) else { continue };
-        let mut active: FxHashSet<NodeId> = FxHashSet::from_iter([*by]);
+        let Some((value, by)) = graph.node(id).derivative() else { continue };
+        let mut active: FxHashSet<NodeId> = FxHashSet::from_iter(by);
         // A state is active if what it begins with or becomes is, so this takes as many rounds as loops nest.
-        let order = reachable(graph, &[*cost]);
+        let order = reachable(graph, &[value]);
         loop {
             let before = active.len();
             for &inner in &order {

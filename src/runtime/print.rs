@@ -50,14 +50,14 @@ pub fn format_type(a: &Array) -> String {
 }
 
 /// A floating-point number in the fewest digits that read back as the same number of its type, in the form of Python's
-/// `repr`: `2.0`, `0.1`, `1e-05`, `1e+16`, `inf`, `nan`.
+/// `repr`, or of NumPy's where a type has fewer digits: `2.0`, `0.1`, `1e-05`, `1e+16`, `inf`, `nan`.
 pub fn format_float<F: Float>(x: F) -> String {
     let wide: f64 = x.into();
     if !wide.is_finite() {
         return non_finite(wide).to_string();
     }
     let decimal = Decimal::shortest(x);
-    if (-4..16).contains(&decimal.exponent) {
+    if wide == 0.0 || (wide.abs() >= 1e-4 && x.magnitude() < F::SCALAR_LARGE) {
         let (whole, fraction) = decimal.positional();
         let fraction = if fraction.is_empty() { "0" } else { &fraction };
         return format!("{whole}.{fraction}");
@@ -68,8 +68,10 @@ pub fn format_float<F: Float>(x: F) -> String {
 
 /// The floating-point types: comparison and quotient in the type itself, decimal digits from the standard library.
 pub trait Float: Copy + PartialOrd + Into<f64> + Div<Output = Self> {
-    /// Magnitudes from here on are written in scientific notation.
+    /// Magnitudes in an array from here on are written in scientific notation.
     const LARGE: Self;
+    /// The same for a number by itself.
+    const SCALAR_LARGE: Self;
     /// Magnitudes below are written in scientific notation.
     const SMALL: Self;
     /// Ranges of magnitudes wider than this are written in scientific notation.
@@ -85,6 +87,7 @@ pub trait Float: Copy + PartialOrd + Into<f64> + Div<Output = Self> {
 
 impl Float for f64 {
     const LARGE: f64 = 1e8;
+    const SCALAR_LARGE: f64 = 1e16;
     const SMALL: f64 = 1e-4;
     const RANGE: f64 = 1000.0;
     fn magnitude(self) -> f64 {
@@ -100,6 +103,7 @@ impl Float for f64 {
 
 impl Float for f32 {
     const LARGE: f32 = 1e6;
+    const SCALAR_LARGE: f32 = Self::LARGE;
     const SMALL: f32 = 1e-4;
     const RANGE: f32 = 1000.0;
     fn magnitude(self) -> f32 {
@@ -117,6 +121,7 @@ macro_rules! half_float {
     ($ty:ident, $from_f64:path) => {
         impl Float for $ty {
             const LARGE: $ty = $ty::from_f32_const(1e3);
+            const SCALAR_LARGE: $ty = Self::LARGE;
             const SMALL: $ty = $ty::from_f32_const(1e-4);
             const RANGE: $ty = $ty::from_f32_const(1e3);
             fn magnitude(self) -> $ty {
@@ -469,7 +474,11 @@ mod tests {
             assert_eq!(format_array(&Array::from(value)), expected);
         }
         assert_eq!(format_array(&Array::from(0.1f32)), "0.1");
-        assert_eq!(format_array(&Array::from(123_456_789f32)), "123456790.0");
+        for (value, expected) in
+            [(999_999f32, "999999.0"), (1e6, "1e+06"), (123_456_789.0, "1.2345679e+08"), (1e-4, "1e-04"), (0.0, "0.0")]
+        {
+            assert_eq!(format_array(&Array::from(value)), expected);
+        }
         assert_eq!(format_array(&Array::from(i64::MIN)), "-9223372036854775808");
         assert_eq!(format_array(&Array::from(true)), "true");
     }

@@ -60,7 +60,7 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
         }
     }
     let mut warnings = Vec::new();
-    let closed = reader.functions.names().filter(|name| !reader.functions.takes_lists(name));
+    let closed = reader.functions.names().filter(|name| !reader.functions.is_template(name));
     for name in closed.map(str::to_string).collect::<Vec<_>>() {
         match reader.functions.get(&name, Span::default()) {
             Ok(checked) => warnings.extend(checked.warnings.iter().cloned()),

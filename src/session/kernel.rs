@@ -4,7 +4,7 @@
 //! Always holds: it is compiled once, at the first call, and serves every size.
 
 use super::compile::Runnable;
-use super::error::Error;
+use super::error::{Error, Warning};
 use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Graph, SizeEnv, Type};
@@ -73,10 +73,10 @@ impl Kernel {
         self.run(arguments, &self.0.interpreted, Runnable::interpreted)
     }
 
-    /// What compiling warned of, rendered for a person; complete after the first call.
-    pub fn warnings(&self, color: bool) -> Vec<String> {
+    /// What compiling warned of; complete after the first call.
+    pub fn warnings(&self) -> Vec<Warning> {
         let warnings = self.0.warnings.lock().map(|warnings| warnings.clone()).unwrap_or_default();
-        warnings.iter().map(|warning| self.0.sources.render(warning, color)).collect()
+        warnings.into_iter().map(|warning| Warning::new(warning, self.0.sources.clone())).collect()
     }
 
     fn run(

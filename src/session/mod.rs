@@ -14,7 +14,7 @@ mod script;
 mod stepping;
 
 pub use emit::Stage;
-pub use error::Error;
+pub use error::{Error, Warning};
 pub use kernel::Kernel;
 pub use script::{InputSource, RunOptions};
 
@@ -83,6 +83,14 @@ impl Session {
         files::compile(self, name, source.as_bytes(), None)
     }
 
+    /// The same for bytes, which need not even be text.
+    ///
+    /// # Errors
+    /// As [`Session::compile`].
+    pub fn compile_bytes(&self, name: &str, source: &[u8]) -> Result<Module, Error> {
+        files::compile(self, name, source, None)
+    }
+
     /// The same for a file; what it imports is looked up beside it.
     ///
     /// # Errors
@@ -98,9 +106,18 @@ impl Module {
         self.functions.names()
     }
 
-    /// What the compiler warned of, rendered for a person.
-    pub fn warnings(&self, color: bool) -> Vec<String> {
-        self.warnings.iter().map(|warning| self.sources.render(warning, color)).collect()
+    /// The files that it is made of: the program's, and those it imports.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.sources.names()
+    }
+
+    /// What the compiler warned of.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.warnings.iter().map(|warning| self.warning(warning)).collect()
+    }
+
+    fn warning(&self, diagnostic: &Diagnostic) -> Warning {
+        Warning::new(Box::new(diagnostic.clone()), self.sources.clone())
     }
 
     /// A function as a kernel. Compilation happens at the first call, when there are sizes to plan for, and serves

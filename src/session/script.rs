@@ -6,7 +6,7 @@
 
 use super::compile::Runnable;
 use super::kernel::bind_sizes;
-use super::{Error, Module, stepping};
+use super::{Error, Module, Warning, stepping};
 use crate::check::plots::{PLOTS, Plot};
 use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, codes, nearest};
@@ -98,20 +98,20 @@ pub(super) struct Runner<'m, 'o> {
     pending: Vec<Pending>,
     checked: usize,
     out: &'o mut dyn Write,
-    warn: &'o mut dyn FnMut(String),
+    warn: &'o mut dyn FnMut(Warning),
     warned: usize,
 }
 
 impl Module {
-    /// Runs the statements. What they print goes to `out`, rendered warnings to `warn`.
+    /// Runs the statements. What they print goes to `out`, warnings to `warn`.
     ///
     /// # Errors
     /// When an input is missing, misshapen or surplus, when a statement does not check, or when one fails.
-    pub fn run(&self, options: &RunOptions, out: &mut dyn Write, warn: &mut dyn FnMut(String)) -> Result<(), Error> {
+    pub fn run(&self, options: &RunOptions, out: &mut dyn Write, warn: &mut dyn FnMut(Warning)) -> Result<(), Error> {
         let mut outside = Outside { start: Instant::now(), dry: false };
         let given = gather(&options.inputs).and_then(|given| self.match_inputs(given)).map_err(|d| self.error(d))?;
         for warning in &self.warnings {
-            warn(self.sources.render(warning, false));
+            warn(self.warning(warning));
         }
         let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
         checker.live = true;
@@ -135,27 +135,26 @@ impl Module {
         runner.run().map_err(|d| self.error(d))
     }
 
-    /// Checks the statements without running them, inputs of any size; gives rendered warnings.
+    /// Checks the statements without running them, inputs of any size; gives the warnings.
     ///
     /// # Errors
     /// The first thing wrong.
-    pub fn check(&self, color: bool) -> Result<Vec<String>, Error> {
+    pub fn check(&self) -> Result<Vec<Warning>, Error> {
         let graph = self.program_graph()?;
         let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
         let passes = crate::pipeline::REFERENCE;
         crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
-        for name in self.functions.names().filter(|name| !self.functions.takes_lists(name)) {
+        for name in self.functions.names().filter(|name| !self.functions.is_template(name)) {
             let checked = self.checked(name)?;
             crate::pipeline::run_only(&checked.graph, &mut context, passes).map_err(|d| self.error(d))?;
         }
-        let mut shown: Vec<String> = Vec::new();
+        let mut distinct: Vec<&Diagnostic> = Vec::new();
         for warning in &context.warnings {
-            let text = self.sources.render(warning, color);
-            if !shown.contains(&text) {
-                shown.push(text);
+            if !distinct.contains(&&**warning) {
+                distinct.push(warning);
             }
         }
-        Ok(shown)
+        Ok(distinct.into_iter().map(|warning| self.warning(warning)).collect())
     }
 
     /// The statements as one graph over inputs of any size: its outputs are what is printed and saved.
@@ -291,7 +290,7 @@ fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type> {
     crate::check::size_names(&input.ty, &mut names);
     let ty = match crate::check::declared(&input.ty)? {
         Declared::Array(ty, _) => ty,
-        Declared::Tuple(_, span) | Declared::List(_, span) => {
+        Declared::Tuple(_, span) | Declared::List(_, span) | Declared::Open(span) => {
             return Err(Diagnostic::error(codes::TYPE, span, "an input is one array or scalar"));
         }
     };
@@ -647,7 +646,7 @@ impl Runner<'_, '_> {
     fn report(&mut self, warnings: &[Box<Diagnostic>]) {
         let own = self.checker.warnings.split_off(self.warned.min(self.checker.warnings.len()));
         for warning in own.iter().chain(warnings) {
-            (self.warn)(self.module.sources.render(warning, false));
+            (self.warn)(self.module.warning(warning));
         }
         self.warned = self.checker.warnings.len();
     }
@@ -738,21 +737,17 @@ fn effect_nodes(effect: Option<&Effect>) -> Vec<NodeId> {
 fn differentiated(graph: &Graph, roots: &[NodeId]) -> FxHashSet<NodeId> {
     let mut kept = FxHashSet::default();
     for id in reachable(graph, roots) {
-        let node = graph.node(id);
-        if let (Op::Grad, [cost, by]) = (&node.op, node.inputs.as_slice()) {
-            let mut active: FxHashSet<NodeId> = FxHashSet::default();
-            for inner in reachable(graph, &[*cost]) {
-                let depends = graph.node(inner).inputs.iter().any(|x| *x == *by || active.contains(x));
-                if depends {
-                    active.insert(inner);
-                }
-            }
-            kept.extend(active);
-            // The name itself stays a node of its own; what it stands for may be known.
-            if matches!(graph.node(*by).op, Op::Mark(_)) {
-                kept.insert(*by);
+        let Some((value, by)) = graph.node(id).derivative() else { continue };
+        let mut active: FxHashSet<NodeId> = FxHashSet::default();
+        for inner in reachable(graph, &[value]) {
+            let depends = graph.node(inner).inputs.iter().any(|x| by.contains(x) || active.contains(x));
+            if depends {
+                active.insert(inner);
             }
         }
+        kept.extend(active);
+        // The name itself stays a node of its own; what it stands for may be known.
+        kept.extend(by.into_iter().filter(|by| matches!(graph.node(*by).op, Op::Mark(_))));
     }
     kept
 }

@@ -80,8 +80,8 @@ pub struct Function {
 pub struct Param {
     /// Its name.
     pub name: Name,
-    /// Its type.
-    pub ty: TypeExpr,
+    /// Its type. Without one it takes anything, functions above all, and the body is checked for each call.
+    pub ty: Option<TypeExpr>,
 }
 
 /// One clause of a complexity contract.

@@ -31,7 +31,10 @@ fn item(item: &Item) -> String {
 }
 
 fn function(f: &Function) -> String {
-    let params = each(&f.params, |param| format!("({} {})", param.name.text, ty(&param.ty)));
+    let params = each(&f.params, |param| match &param.ty {
+        Some(declared) => format!("({} {})", param.name.text, ty(declared)),
+        None => param.name.text.clone(),
+    });
     let mut out = format!("(fn {} ({params})", f.name.text);
     if let Some(result) = &f.result {
         out.push_str(&format!(" -> {}", ty(result)));

@@ -266,10 +266,8 @@ fn heading(stumble: &Stumble<'_>) -> Option<Box<Diagnostic>> {
             let help = format!("write `fn {name}(x: f64) = …` at the top level, or `let {name} = x -> …`");
             stumble.say("`let` does not define functions", help)
         }
-        (Token::OpenParen | Token::Comma, Token::CloseParen | Token::Comma | Token::Equal)
-            if stumble.head() == Some(&Token::Fn) =>
-        {
-            stumble.say("a parameter has a type", format!("write `{name}: f64`, or `{name}: f64[n]` for an array"))
+        (Token::OpenParen | Token::Comma, Token::Equal) if stumble.head() == Some(&Token::Fn) => {
+            stumble.say("a parameter has no default value", "leave it out, and give the value in each call")
         }
         (Token::Colon, Token::Equal) if stumble.head() == Some(&Token::Fn) => {
             stumble.say("a parameter has no default value", "leave it out, and give the value in each call")

@@ -46,6 +46,11 @@ fn iterable_expressions<'a>(iterable: &'a Iterable, f: &mut dyn FnMut(&'a Expr))
 
 fn generator_expressions<'a>(element: &'a Expr, generators: &'a [Generator], f: &mut dyn FnMut(&'a Expr)) {
     expressions(element, f);
+    self::generators(generators, f);
+}
+
+/// Calls `f` with every expression that generators run over.
+pub fn generators<'a>(generators: &'a [Generator], f: &mut dyn FnMut(&'a Expr)) {
     generators.iter().for_each(|generator| iterable_expressions(&generator.iterable, f));
 }
 

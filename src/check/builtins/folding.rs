@@ -5,14 +5,15 @@
 
 use super::Builtin;
 use crate::check::call::Call;
+use crate::check::zip::Source;
 use crate::check::{Checker, Value};
-use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::NodeId;
+use crate::diagnostic::Result;
+use crate::syntax::span::Span;
 
 pub(super) const ALL: &[Builtin] = &[
     Builtin {
         name: "fold",
-        doc: "fold((acc, v) -> e, init, x): e for the accumulator so far and each row of x in turn; the last one. x may be a tuple of arrays of one length, v is then a tuple.",
+        doc: "fold((acc, v) -> e, init, x): e for the accumulator so far and each row of x in turn; the last one. with zip(x, y), or a tuple of arrays, v is a tuple.",
         example: ("print(fold((s, v) -> 0.5 * s + v, 0.0, [1.0, 2.0, 3.0]))", "4.25"),
         apply: |c, call| fold(c, call, false),
     },
@@ -28,36 +29,35 @@ fn fold(c: &mut Checker<'_>, call: &Call<'_>, all: bool) -> Result<Value> {
     call.allow(&[])?;
     let form = format!("{}((acc, v) -> e, init, x)", call.name);
     let [function, start, over] = call.exactly::<3>(&form)?;
-    let (function, start, over_value) = (c.expression(function)?, c.expression(start)?, c.expression(over)?);
-    let rows = match &over_value {
-        Value::Tuple(parts) => {
-            parts.iter().map(|part| c.as_operand(part, over.span).map(|o| o.id)).collect::<Result<Vec<_>>>()?
+    let (function, start) = (c.expression(function)?, c.expression(start)?);
+    let source = match c.zipped(over)? {
+        // Arrays in a tuple are run along together, as in `zip`.
+        Source::One(Value::Tuple(parts), span) => {
+            Source::Together(parts.into_iter().map(|part| Source::One(part, span)).collect())
         }
-        one => vec![c.as_operand(one, over.span)?.id],
+        source => source,
     };
-    if let Some(wrong) = uneven(c, &rows) {
-        return Err(Diagnostic::error(
-            codes::SIZES,
-            over.span,
-            format!("`{}` runs along axes of one length", call.name),
-        )
-        .at(wrong));
-    }
-    let tuple = matches!(over_value, Value::Tuple(_));
     let span = call.span;
-    c.accumulate(start, rows, all, span, &mut |c, acc, rows| {
-        let row = match (tuple, rows.as_slice()) {
-            (false, [row]) => Value::array(*row),
-            _ => Value::Tuple(rows.into_iter().map(Value::array).collect()),
-        };
-        c.apply_function(&function, vec![acc, row], span)
-    })
+    if source.has_list() {
+        let items = c.items_together(&source, over.span)?;
+        return folded_items(c, &function, start, items, all, span);
+    }
+    c.accumulate(start, &source, all, span, &mut |c, acc, row| c.apply_function(&function, vec![acc, row], span))
 }
 
-/// What is wrong with the lengths of arrays that are run along together.
-fn uneven(c: &Checker<'_>, rows: &[NodeId]) -> Option<String> {
-    let shown: Vec<String> = rows.iter().map(|row| c.graph.ty(*row).to_string()).collect();
-    let first = rows.first().map(|row| c.graph.shape(*row).first().cloned())?;
-    let same = rows.iter().all(|row| c.graph.shape(*row).first() == first.as_ref());
-    (!same || first.is_none()).then(|| format!("these are {}", shown.join(" and ")))
+/// A fold over the items of a list, whose types may differ: the function once for each.
+fn folded_items(
+    c: &mut Checker<'_>,
+    function: &Value,
+    start: Value,
+    items: Vec<Value>,
+    all: bool,
+    span: Span,
+) -> Result<Value> {
+    let (mut accumulator, mut accumulators) = (start, Vec::new());
+    for item in items {
+        accumulator = c.apply_function(function, vec![accumulator, item], span)?;
+        accumulators.push(accumulator.clone());
+    }
+    if all { c.gathered(accumulators, span) } else { Ok(accumulator.settled()) }
 }

@@ -104,7 +104,7 @@ pub(super) fn names() -> Vec<&'static str> {
 
 /// Whether the builtin's second argument is what is differentiated by.
 pub(super) fn differentiates(name: &str) -> bool {
-    matches!(name, "grad" | "value_and_grad")
+    matches!(name, "grad" | "value_and_grad" | "jacobian" | "hessian" | "jvp" | "vjp")
 }
 
 /// Name, help and example of every builtin, with the example's output: for docs, `:doc` and the example tests.
@@ -117,7 +117,7 @@ pub fn documentation() -> Vec<(&'static str, &'static str, (&'static str, &'stat
 }
 
 /// What to write for a name that other languages have.
-pub(super) fn foreign(name: &str) -> Option<&'static str> {
+pub fn foreign(name: &str) -> Option<&'static str> {
     Some(match name {
         "length" => "write len(x) for the first size, or size(x) for the number of elements",
         "numel" => "write size(x)",
@@ -155,7 +155,9 @@ pub(super) fn foreign(name: &str) -> Option<&'static str> {
         "tensordot" => "write einsum(\"ij,jk->ik\", a, b)",
         "identity" => "write eye(n)",
         "nnz" | "count_nonzero" => "write count(x)",
-        "jacfwd" | "jacrev" | "gradient" => "write grad(e, p) for the gradient of a scalar",
+        "gradient" => "write grad(e, p) for the gradient of a scalar",
+        "jacfwd" | "jacrev" | "jac" => "write jacobian(v, p)",
+        "hess" => "write hessian(e, p)",
         "vmap" => "write a comprehension: [f(x[i]) for i in 0:n]",
         _ => return None,
     })
@@ -164,10 +166,6 @@ pub(super) fn foreign(name: &str) -> Option<&'static str> {
 /// Whether the name belongs to a part of the language that this version does not compile.
 pub(super) fn later(name: &str) -> bool {
     const LATER: &[&str] = &[
-        "jacobian",
-        "hessian",
-        "jvp",
-        "vjp",
         "svd",
         "eigh",
         "qr",

@@ -155,3 +155,43 @@ fn scatter_add_with_equal_indexes() {
         }
     }
 }
+
+/// `y[i, j]` = kind of `x[i + a, j + b] * w[a, b]`: neighbouring results read neighbouring memory, so they are the lanes.
+#[test]
+fn windows() {
+    for dtype in [DType::F64, DType::F32, DType::I64] {
+        for kind in TABLE.iter().filter(|kind| !kind.positional && !matches!(kind.name, "any" | "all")) {
+            for (high, wide) in [(Size::from(3), Size::from(5)), (Size::from(2), k()), (k(), Size::one())] {
+                // An image of (n + high) by (2 n + wide).
+                let columns = n().times(&Size::from(2)).plus(&wide);
+                let row = at(0).plus(&at(2)).times(&columns);
+                let body = vec![
+                    Inst::Load(0, row.plus(&at(1)).plus(&at(3))),
+                    Inst::Load(1, at(2).times(&wide).plus(&at(3))),
+                    Inst::Map(&MULTIPLY, vec![0, 1]),
+                ];
+                let offset = at(0).times(&n().times(&Size::from(2))).plus(&at(1));
+                let sink = Sink::Reduce { kind, loops: 2, value: 2, position: None, buffer: 2, offset };
+                let loops = vec![n(), n().times(&Size::from(2)), high.clone(), wide.clone()];
+                let image = n().plus(&high).times(&columns);
+                let results = n().times(&n()).times(&Size::from(2));
+                let buffers = [(dtype, image), (dtype, high.times(&wide)), (result(kind, dtype), results)];
+                let kernel = kernel(&buffers, vec![nest(loops, body, sink)]);
+                for sizes in [[0, 3], [1, 1], [1, 0], [3, 2], [9, 4], [21, 3]] {
+                    check_on(&kernel, &memory(&kernel, &sizes), &sizes, tolerance(kind, dtype));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_along_the_outermost_axis_is_shared_among_threads() {
+    let body = vec![Inst::Load(0, at(0).plus(&at(1))), Inst::Load(1, at(1)), Inst::Map(&MULTIPLY, vec![0, 1])];
+    let sink = Sink::Reduce { kind: &SUM, loops: 1, value: 2, position: None, buffer: 2, offset: at(0) };
+    let buffers = [(DType::F64, n().plus(&k())), (DType::F64, k()), (DType::F64, n())];
+    let kernel = kernel(&buffers, vec![nest(vec![n(), k()], body, sink)]);
+    for sizes in [[1, 7], [37, 5], [5000, 200]] {
+        check_on(&kernel, &memory(&kernel, &sizes), &sizes, 1e6);
+    }
+}

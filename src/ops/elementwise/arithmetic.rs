@@ -78,8 +78,11 @@ pub static STRONG_MULTIPLY: Elementwise = Elementwise {
         [a, b] => {
             let zero = g.constant_like(*a, 0.0);
             let cut = g.map(&EQUAL, &[*a, zero]);
-            let by_b = g.map(&WHERE, &[cut, zero, *a]);
-            vec![Partial::Times(*b), Partial::Times(by_b)]
+            // What is cut off for being infinite stays cut off when the cut is differentiated.
+            let finite = g.map(&ISFINITE, &[*b]);
+            let infinite = g.map(&NOT, &[finite]);
+            let hidden = g.map(&AND, &[cut, infinite]);
+            vec![Partial::Unless { cut: hidden, factor: *b }, Partial::Unless { cut, factor: *a }]
         }
         _ => Vec::new(),
     }),

@@ -69,6 +69,15 @@ pub enum Partial {
     Where(NodeId),
     /// 1 where the condition does not hold, else 0.
     WhereNot(NodeId),
+    /// 1 where the condition holds, else 0: a kink, and no branch that may hide anything.
+    Gate(NodeId),
+    /// An array of the result's shape; where `cut` holds, what is multiplied is cut off, even a NaN.
+    Unless {
+        /// Where there is nothing.
+        cut: NodeId,
+        /// The derivative elsewhere.
+        factor: NodeId,
+    },
 }
 
 /// The partial derivatives at (graph, operands, result), one per operand.

@@ -98,7 +98,7 @@ pub static RELU: Elementwise = Elementwise {
     derivative: Derivative::Rule(|g, args, _| match args {
         [x] => {
             let zero = g.constant_like(*x, 0.0);
-            vec![Partial::Where(g.map(&GREATER, &[*x, zero]))]
+            vec![Partial::Gate(g.map(&GREATER, &[*x, zero]))]
         }
         _ => Vec::new(),
     }),

@@ -7,7 +7,12 @@ use crate::graph::{Graph, NodeId, Op, VarId};
 use rustc_hash::FxHashSet;
 
 /// The targets among `order`, and whatever a derivative by them passes through.
-pub(crate) fn active(g: &Graph, order: &[NodeId], targets: &FxHashSet<NodeId>) -> FxHashSet<NodeId> {
+pub(in crate::passes) fn active(g: &Graph, order: &[NodeId], by: &[NodeId]) -> FxHashSet<NodeId> {
+    among(g, order, &by.iter().copied().collect())
+}
+
+/// The same for a set.
+pub(super) fn among(g: &Graph, order: &[NodeId], targets: &FxHashSet<NodeId>) -> FxHashSet<NodeId> {
     let mut activity = Activity { nodes: FxHashSet::default(), states: FxHashSet::default() };
     // A state's next value comes behind the state, so this takes as many rounds as loops nest.
     loop {

@@ -7,7 +7,8 @@
 use super::record::{self, Record};
 use super::region::Region;
 use super::through::read_through;
-use super::{Outcome, Reversal, Setting, active};
+use super::activity::among;
+use super::{Outcome, Reversal, Setting};
 use crate::graph::{Binder, Constant, Graph, NodeId, Op, Size, Type, VarId, reachable};
 use crate::ops::elementwise::{FLOOR_DIVIDE, MAXIMUM, MINIMUM, SQRT, SUBTRACT};
 use crate::ops::looping::UNBOUNDED;
@@ -92,9 +93,16 @@ pub(super) fn fresh_state(g: &mut Graph, name: &str, ty: &Type) -> (VarId, NodeI
 
 /// The number of iterations of a loop, and the same as a size.
 pub(super) fn trips(g: &mut Graph, id: NodeId, parts: &Parts) -> (NodeId, Size) {
-    match g.as_size(parts.limit).filter(|_| parts.is_counted(g)) {
+    if g.as_constant(parts.again) != Some(Constant::Bool(true)) {
+        return (id, g.dynamic_size(id));
+    }
+    match g.as_size(parts.limit) {
         Some(size) => (parts.limit, size),
-        None => (id, g.dynamic_size(id)),
+        None => {
+            let zero = g.int(0);
+            let count = g.map(&MAXIMUM, &[parts.limit, zero]);
+            (count, g.dynamic_size(count))
+        }
     }
 }
 
@@ -134,7 +142,7 @@ impl Backwards {
         let region = Region::new(g, &next, parts.binder.vars());
         let clone = Parts { next: next.clone(), ..parts.clone() }.node(g);
         let order = reachable(g, &[id, clone]);
-        let active = active(g, &order, outer.active);
+        let active = among(g, &order, outer.active);
         let mut vars: FxHashSet<VarId> = outer.outer.iter().copied().chain(parts.binder.vars()).collect();
         vars.extend(&g.node(id).free);
         let mut body = Reversal::new(&active, FxHashSet::default(), setting);

@@ -11,34 +11,37 @@ mod region;
 mod through;
 mod undo;
 
-pub(crate) use activity::active;
+pub(super) use activity::active;
 
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Graph, NodeId, Op, VarId, reachable};
-use crate::ops::rules::{self, Cotangent};
+use crate::ops::rules::{self, Cotangent, NoDerivative};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a derivative did not go through.
 type Outcome<T> = Result<T, Box<Diagnostic>>;
 
-/// The cotangents of those of `by` that the seeds depend on, given the seeds' own. With `checkpoint`, a loop keeps the
-/// states of the square root of its iterations and runs each stretch between them once more.
-pub(crate) fn reverse(
+/// The error that a node cannot be differentiated.
+pub(super) fn not_differentiable(g: &Graph, id: NodeId, reason: NoDerivative) -> Box<Diagnostic> {
+    Diagnostic::error(codes::NOT_DIFFERENTIABLE, g.node(id).span, reason.0)
+        .at("a gradient passes through here")
+        .help("write stop_gradient(…) around it if it is meant to count as constant")
+}
+
+/// The cotangents of each of `by` that `value` depends on, where that of `value` is `seed`.
+pub(super) fn reverse(
     g: &mut Graph,
-    seeds: &[(NodeId, NodeId)],
+    value: NodeId,
+    seed: Cotangent,
     by: &[NodeId],
-    checkpoint: bool,
 ) -> Outcome<FxHashMap<NodeId, NodeId>> {
-    let roots: Vec<NodeId> = seeds.iter().map(|(id, _)| *id).collect();
-    let order = reachable(g, &roots);
-    let targets: FxHashSet<NodeId> = by.iter().copied().collect();
-    let active = active(g, &order, &targets);
-    let outer = roots.iter().flat_map(|root| g.node(*root).free.clone()).collect();
+    let order = reachable(g, &[value]);
+    let active = active(g, &order, by);
+    let outer = [g.node(value).free.as_slice(), &g.node(seed.node).free].concat().into_iter().collect();
+    let checkpoint = matches!(g.node(value).op, Op::Checkpoint);
     let mut reversal = Reversal::new(&active, outer, Setting { in_loop: false, checkpoint, segment: None });
-    for &(id, ct) in seeds {
-        if active.contains(&id) {
-            reversal.add(g, id, Cotangent { node: ct, masked: false });
-        }
+    if active.contains(&value) {
+        reversal.add(g, value, seed);
     }
     reversal.walk(g, &order)?;
     Ok(by.iter().filter_map(|id| Some((*id, reversal.take(g, *id)?.node))).collect())
@@ -132,11 +135,7 @@ impl<'a> Reversal<'a> {
     fn through(&mut self, g: &mut Graph, id: NodeId, ct: Cotangent) -> Outcome<()> {
         let inputs = g.node(id).inputs.clone();
         g.span = g.node(id).span;
-        let parts = rules::vjp(g, id, ct).map_err(|reason| {
-            Diagnostic::error(codes::NOT_DIFFERENTIABLE, g.node(id).span, reason.0)
-                .at("a gradient passes through here")
-                .help("write stop_gradient(…) around it if it is meant to count as constant")
-        })?;
+        let parts = rules::vjp(g, id, ct).map_err(|reason| not_differentiable(g, id, reason))?;
         for (input, part) in inputs.into_iter().zip(parts) {
             if let (Some(part), true) = (part, self.active.contains(&input)) {
                 self.add(g, input, part);

@@ -331,6 +331,8 @@ impl Writer {
         parts.next = g.replace(&parts.next, &inside.by);
         parts.checks = g.replace(&parts.checks, &inside.by);
         let new = if positions.is_empty() { id } else { parts.node(g) };
+        // It may read what loops before it leave, which have logs now.
+        let new = g.replace(&[new], &self.by).first().copied().unwrap_or(new);
         for (slot, position) in positions {
             self.values[slot] = Some(g.last(new, position));
         }

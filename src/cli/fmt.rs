@@ -4,12 +4,12 @@
 //! Always holds: a file that is no program, or is canonical already, is not touched; a mistake in one file does not keep the
 //! others from being formatted.
 
+use super::report::{Console, Status, print};
 use clap::Args;
 use microtome::diagnostic::{Diagnostic, Sources, codes};
-use microtome::{format, io};
-use std::io::{Read, Write};
+use microtome::{Error, format, io};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// What to format, and whether to write it.
 #[derive(Args)]
@@ -27,11 +27,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   microtome fmt --check examples benches
   microtome fmt - < fit.tome";
 
-/// A text that is not what it should be, rendered for a person.
-type Complaint = String;
-
 /// Formats everything asked for. Fails if anything could not be formatted or, when checking, would change.
-pub(super) fn run(arguments: &Format, color: bool) -> ExitCode {
+pub(super) fn run(arguments: &Format, console: &Console) -> Status {
     let mut good = true;
     let mut done: Vec<PathBuf> = Vec::new();
     for path in &arguments.paths {
@@ -40,21 +37,20 @@ pub(super) fn run(arguments: &Format, color: bool) -> ExitCode {
                 Ok(file) if done.contains(&file) => continue,
                 Ok(file) => {
                     done.push(file.clone());
-                    format_one(&file, arguments.check, color)
+                    format_one(&file, arguments.check, console)
                 }
-                Err(error) => Err(bare(&error, color)),
+                Err(error) => Err(bare(error)),
             };
             match result {
                 Ok(fine) => good &= fine,
-                Err(complaint) => {
-                    let _ = std::io::stdout().flush();
-                    eprint!("{complaint}");
+                Err(error) => {
+                    console.error(&error);
                     good = false;
                 }
             }
         }
     }
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good { Status::Success } else { Status::Failure }
 }
 
 /// The programs that a path stands for: itself, or those in the folder, hidden ones left out, in the order of their names.
@@ -93,16 +89,15 @@ fn collect(folder: &Path, found: &mut Vec<Result<PathBuf, Box<Diagnostic>>>) {
 }
 
 /// Formats a file, or says how it would change; whether all is well.
-fn format_one(path: &Path, check: bool, color: bool) -> Result<bool, Complaint> {
+fn format_one(path: &Path, check: bool, console: &Console) -> Result<bool, Error> {
     let is_input = path.as_os_str() == "-";
     let name = if is_input { "<stdin>".to_string() } else { path.display().to_string() };
     let before = if is_input { read_input() } else { io::read_bytes(path).map_err(|error| error.diagnostic(None)) };
-    let before = before.map_err(|error| bare(&error, color))?;
+    let before = before.map_err(bare)?;
     let after = format::format_bytes(&before).map_err(|errors| {
         let mut sources = Sources::default();
         sources.add(&name, String::from_utf8_lossy(&before));
-        let rendered: Vec<String> = errors.iter().map(|error| sources.render(error, color)).collect();
-        rendered.join("\n")
+        Error::new(errors, sources)
     })?;
     let same = after.as_bytes() == before;
     if check {
@@ -114,8 +109,8 @@ fn format_one(path: &Path, check: bool, color: bool) -> Result<bool, Complaint> 
     if is_input {
         print(&after);
     } else if !same {
-        io::save_text(path, &after).map_err(|error| bare(&error.diagnostic(None), color))?;
-        eprintln!("formatted {name}");
+        io::save_text(path, &after).map_err(|error| bare(error.diagnostic(None)))?;
+        console.note(&format!("formatted {name}"));
     }
     Ok(true)
 }
@@ -129,12 +124,8 @@ fn read_input() -> Result<Vec<u8>, Box<Diagnostic>> {
 }
 
 /// An error that has no place in a program.
-fn bare(error: &Diagnostic, color: bool) -> Complaint {
-    Sources::default().render(error, color)
-}
-
-fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+fn bare(error: Box<Diagnostic>) -> Error {
+    Error::new(vec![error], Sources::default())
 }
 
 /// The name of the file, and the lines that differ with one around them.
