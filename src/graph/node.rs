@@ -226,6 +226,8 @@ pub enum Op {
     Update {
         /// The axes that are indexed, ascending.
         axes: Vec<usize>,
+        /// Whether the values are added to what is there; equal indexes then add up.
+        adds: bool,
     },
     /// The transpose of `Gather`: operands are the index arrays, then the values; equal indexes add up.
     ScatterAdd {
@@ -258,6 +260,9 @@ pub enum Op {
     Mark(u32),
     /// A value that counts as constant for `Grad`.
     StopGradient,
+    /// A value whose derivative keeps only some of the states of the loops that it goes through, and computes the
+    /// others once more.
+    Checkpoint,
 }
 
 /// A node: operator, operands, type, and the index variables it depends on.

@@ -279,7 +279,8 @@ impl Parser {
             "contract" => self.contract()?,
             "gather" => Op::Gather { axes: self.list(Parser::integer)? },
             "scatter_add" => Op::ScatterAdd { axes: self.list(Parser::integer)? },
-            "update" => Op::Update { axes: self.list(Parser::integer)? },
+            "update" => Op::Update { axes: self.list(Parser::integer)?, adds: false },
+            "update_add" => Op::Update { axes: self.list(Parser::integer)?, adds: true },
             "routine" => self.routine()?,
             "build" => Op::Build(self.index_var()?),
             "state" => Op::State(self.index_var()?),
@@ -295,6 +296,7 @@ impl Parser {
             "jacobian" => Op::Jacobian,
             "mark" => self.mark()?,
             "stop_gradient" => Op::StopGradient,
+            "checkpoint" => Op::Checkpoint,
             _ => return self.fail(&format!("`{name}` is no operator")),
         })
     }

@@ -55,7 +55,8 @@ impl Names {
             Op::Contract { operands, result } => format!("contract \"{}\"", notation(operands, result)),
             Op::Gather { axes } => format!("gather {}", list(axes)),
             Op::ScatterAdd { axes } => format!("scatter_add {}", list(axes)),
-            Op::Update { axes } => format!("update {}", list(axes)),
+            Op::Update { axes, adds: false } => format!("update {}", list(axes)),
+            Op::Update { axes, adds: true } => format!("update_add {}", list(axes)),
             Op::Routine(routine) => format!("routine {}", routine.name),
             Op::Build(var) => format!("build {}", self.var(*var)),
             Op::State(var) => format!("state {}", self.var(*var)),
@@ -71,6 +72,7 @@ impl Names {
             Op::Jacobian => "jacobian".to_string(),
             Op::Mark(mark) => format!("mark {mark}"),
             Op::StopGradient => "stop_gradient".to_string(),
+            Op::Checkpoint => "checkpoint".to_string(),
         }
     }
 }

@@ -63,7 +63,7 @@ fn verify_node(graph: &Graph, node: &Node) -> Verdict {
         Op::Contract { operands: labels, result } => verify_contract(labels, result, operands, ty),
         Op::Gather { axes } => verify_gather(axes, operands, ty),
         Op::ScatterAdd { axes } => verify_scatter(axes, operands, ty),
-        Op::Update { axes } => verify_update(axes, operands, ty),
+        Op::Update { axes, adds } => verify_update(axes, *adds, operands, ty),
         Op::Routine(routine) => verify_routine(routine, operands, ty),
         Op::Build(var) => verify_build(graph, *var, operands, ty),
         Op::State(_) => leaf(operands),
@@ -74,7 +74,7 @@ fn verify_node(graph: &Graph, node: &Node) -> Verdict {
         Op::Vjp => verify_vjp(operands, ty),
         Op::Jvp => verify_jvp(operands, ty),
         Op::Jacobian => verify_jacobian(operands, ty),
-        Op::Mark(_) | Op::StopGradient => expect(ty, only(operands)?),
+        Op::Mark(_) | Op::StopGradient | Op::Checkpoint => expect(ty, only(operands)?),
     }
 }
 
@@ -331,8 +331,12 @@ fn verify_scatter(axes: &[usize], operands: &[&Type], ty: &Type) -> Verdict {
     expect(values, &Type::array(ty.dtype, shape)).map_err(|message| format!("values: {message}"))
 }
 
-fn verify_update(axes: &[usize], operands: &[&Type], ty: &Type) -> Verdict {
+fn verify_update(axes: &[usize], adds: bool, operands: &[&Type], ty: &Type) -> Verdict {
     let [array, values, guard, indexes @ ..] = operands else { return Err("expected four operands".to_string()) };
+    if adds {
+        expect_number(array.dtype)?;
+        expect_computed(array.dtype)?;
+    }
     let mut shape = verify_indexes(axes, indexes, array)?.to_vec();
     shape.extend(others(&array.shape, axes));
     expect(values, &Type::array(array.dtype, shape)).map_err(|message| format!("values: {message}"))?;

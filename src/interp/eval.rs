@@ -64,10 +64,12 @@ fn compute(
         (Op::Contract { operands, result }, _) => contract(args, (operands, result), dtype, shape, control)?,
         (Op::Gather { axes }, [x, indexes @ ..]) => gather(x, axes, indexes, shape)?,
         (Op::ScatterAdd { axes }, [indexes @ .., values]) => scatter_add(values, axes, indexes, dtype, shape)?,
-        (Op::Update { axes }, [x, values, guard, indexes @ ..]) => update(x, values, guard, axes, indexes)?,
+        (Op::Update { axes, adds }, [x, values, guard, indexes @ ..]) => {
+            update(x, values, guard, (axes, *adds), indexes)?
+        }
         (Op::Routine(routine), _) => library_call(routine, args, dtype, shape)?,
         (Op::Check(kind), [x, rest @ ..]) => check(kind, x, rest)?,
-        (Op::Mark(_) | Op::StopGradient, [x]) => Tensor::clone(x),
+        (Op::Mark(_) | Op::StopGradient | Op::Checkpoint, [x]) => Tensor::clone(x),
         (Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian, _) => {
             return unsupported("a derivative that no pass has expanded");
         }
@@ -327,15 +329,24 @@ fn gather(x: &Tensor, axes: &[usize], indexes: &[Rc<Tensor>], shape: Vec<usize>)
     Ok(Tensor { dtype: x.dtype, shape, data })
 }
 
-/// The last of equal indexes wins.
-fn update(x: &Tensor, values: &Tensor, guard: &Tensor, axes: &[usize], indexes: &[Rc<Tensor>]) -> Outcome {
+/// The last of equal indexes wins, or all are added up.
+fn update(
+    x: &Tensor,
+    values: &Tensor,
+    guard: &Tensor,
+    (axes, adds): (&[usize], bool),
+    indexes: &[Rc<Tensor>],
+) -> Outcome {
     let mut result = x.clone();
     if !guard.data.first().is_some_and(|guard| guard.truth()) {
         return Ok(result);
     }
     let (starts, others) = indexed(&x.shape, axes, indexes)?;
     let places = starts.iter().flat_map(|start| others.iter().map(move |offset| start + offset));
-    places.zip(&values.data).try_for_each(|(place, value)| result.set(place, *value))?;
+    places.zip(&values.data).try_for_each(|(place, value)| {
+        let value = if adds { (ADD.eval)(&[result.at(place)?, *value]) } else { *value };
+        result.set(place, value)
+    })?;
     Ok(result)
 }
 

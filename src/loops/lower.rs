@@ -208,7 +208,7 @@ impl Lowering<'_> {
                 }
                 Ok(())
             }
-            Op::Update { axes } => self.emit_update(id, axes),
+            Op::Update { axes, adds } => self.emit_update(id, axes, *adds),
             Op::Loop(binder) => self.emit_loop(id, binder),
             Op::Build(var) => self.emit_builder(id, *var),
             Op::Final(position) => self.emit_final(id, *position),

@@ -114,6 +114,15 @@ pub(super) fn users(graph: &Graph) -> Vec<Vec<NodeId>> {
 
 /// The graph with a variable of its own for every loop and builder, if two of them share one (copies do).
 pub(super) fn with_own_variables(graph: &Graph) -> Option<Graph> {
+    let mut own: Option<Graph> = None;
+    // A copy of a loop shares the loops inside with the original: these come next.
+    while let Some(next) = with_fewer_shared(own.as_ref().unwrap_or(graph)) {
+        own = Some(next);
+    }
+    own
+}
+
+fn with_fewer_shared(graph: &Graph) -> Option<Graph> {
     let mut taken: FxHashSet<VarId> = FxHashSet::default();
     let mut shared = false;
     for id in reachable(graph, &graph.roots()) {

@@ -9,6 +9,7 @@ use super::lower::{Body, Lowering, flatten, row_major};
 use super::regions::RegionId;
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{Binder, Constant, LoopParts, NodeId, Op, Size, VarId, reachable};
+use crate::ops::reduction::SUM;
 use crate::runtime::array::DType;
 
 impl Lowering<'_> {
@@ -168,9 +169,28 @@ impl Lowering<'_> {
         let always = self.graph.as_constant(parts.again) == Some(Constant::Bool(true));
         let head = if always { Vec::new() } else { self.block(|l| l.require(parts.again))? };
         let again = if always { None } else { Some(self.held(parts.again)?) };
-        let body = self.block(|l| l.iteration(&parts, &buffers, inside))?;
+        let mut body = self.block(|l| l.iteration(&parts, &buffers, inside))?;
+        if self.is_count_read(id) {
+            let count = self.target(id);
+            let mut zero = Body::default();
+            let value = zero.push(Inst::Const(Constant::Int(0), DType::I64));
+            self.store_nest(id, zero, value, count, &[]);
+            body.extend(self.block(|l| {
+                let mut next = Body::default();
+                let at = Affine::of_value(next.push(Inst::Load(counter, Affine::default())));
+                let value = next.push(Inst::Index(at.plus(&Affine::constant(Size::one()))));
+                l.store_nest(id, next, value, count, &[]);
+                Ok(())
+            })?);
+        }
         self.steps.push(Step::Loop(Loop { counter, limit, head, again, body }));
         Ok(())
+    }
+
+    /// Whether anybody asks how many iterations there were.
+    fn is_count_read(&self, id: NodeId) -> bool {
+        let counts = |user: &NodeId| !matches!(self.graph.node(*user).op, Op::Final(_));
+        self.graph.dynamic_name(id).is_some() || self.users[id.0 as usize].iter().any(counts)
     }
 
     /// The variables themselves need no step.
@@ -290,7 +310,7 @@ impl Lowering<'_> {
     }
 
     /// An array with some elements changed: in place if it can be.
-    pub(super) fn emit_update(&mut self, id: NodeId, axes: &[usize]) -> Result<()> {
+    pub(super) fn emit_update(&mut self, id: NodeId, axes: &[usize], adds: bool) -> Result<()> {
         let inputs = self.graph.node(id).inputs.clone();
         let (array, values, guard) = (inputs[0], inputs[1], inputs[2]);
         let indexes = &inputs[3..];
@@ -330,7 +350,10 @@ impl Lowering<'_> {
         let offset = flatten(&at, &row_major(self.graph.shape(id)));
         let loops = self.graph.shape(values).to_vec();
         let scattered = body.insts.iter().any(|inst| matches!(inst, Inst::Load(..))) && leading > 0;
-        let sink = Sink::Store { value, buffer, offset };
+        let sink = match adds {
+            false => Sink::Store { value, buffer, offset },
+            true => Sink::Accumulate { kind: &SUM, value, buffer, offset },
+        };
         let nest = Nest { loops, parallel: !scattered, body: body.insts, sink };
         self.conditionally(guard, vec![Step::Nest(nest)])
     }

@@ -4,8 +4,7 @@
 //! Always holds: indexing an array built by a comprehension is putting the index into its body.
 
 use super::rules::{Batched, Cotangent, IndexRule};
-use crate::graph::{CheckKind, Graph, NodeId, Op, Size, Type, VarId, reachable};
-use rustc_hash::FxHashMap;
+use crate::graph::{CheckKind, Graph, NodeId, Op, Size, Type, VarId};
 
 impl Graph {
     /// The value of an index variable.
@@ -56,40 +55,6 @@ impl Graph {
         let ty = Type::array(self.ty(values).dtype, shape.to_vec());
         let inputs = indexes.iter().copied().chain(std::iter::once(values)).collect();
         self.add(Op::ScatterAdd { axes: axes.to_vec() }, inputs, ty)
-    }
-
-    /// `body` with an index variable replaced by a scalar.
-    pub fn substitute(&mut self, body: NodeId, var: VarId, by: NodeId) -> NodeId {
-        let mut map: FxHashMap<NodeId, NodeId> = FxHashMap::default();
-        let captured = self.node(by).free.clone();
-        for id in reachable(self, &[body]) {
-            if !self.depends_on(id, var) {
-                continue;
-            }
-            let node = self.node(id).clone();
-            let inputs: Vec<NodeId> = node.inputs.iter().map(|x| map.get(x).copied().unwrap_or(*x)).collect();
-            let replaced = match node.op {
-                Op::Var(_) | Op::State(_) => by,
-                Op::Build(inner) if captured.contains(&inner) => {
-                    // `by` mentions the variable that is bound here: give the binder another one.
-                    let info = self.var(inner).clone();
-                    let fresh = self.new_var(info.name, info.extent);
-                    let value = self.var_value(fresh);
-                    let renamed = self.substitute(node.inputs[0], inner, value);
-                    let renamed = self.substitute(renamed, var, by);
-                    self.build(fresh, renamed)
-                }
-                Op::Loop(binder) if captured.iter().any(|var| binder.vars().any(|own| own == *var)) => {
-                    let (binder, inputs) = self.renamed_loop(&binder, &node.inputs);
-                    let inputs = inputs.into_iter().map(|x| self.substitute(x, var, by)).collect();
-                    self.add_loop(binder, inputs)
-                }
-                Op::Map(op) => self.map(op, &inputs),
-                op => self.add(op, inputs, node.ty),
-            };
-            map.insert(id, replaced);
-        }
-        map.get(&body).copied().unwrap_or(body)
     }
 
     /// Start and stride, if the node is `start + stride * (0, 1, …)` along its only axis.
@@ -153,14 +118,14 @@ pub(super) fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotang
     }
 }
 
-/// The cotangents of an update: what was overwritten had no influence.
+/// The cotangents of an update: what was overwritten had no influence, what was added to has all of it.
 pub(super) fn update_vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option<Cotangent>> {
     let node = g.node(id).clone();
-    let ([_, values, guard, indexes @ ..], Op::Update { axes }) = (node.inputs.as_slice(), &node.op) else {
+    let ([_, values, guard, indexes @ ..], Op::Update { axes, adds }) = (node.inputs.as_slice(), &node.op) else {
         return Vec::new();
     };
     let zeros = g.full_like(*values, 0.0);
-    let kept = g.update(ct.node, zeros, *guard, axes, indexes);
+    let kept = if *adds { ct.node } else { g.update(ct.node, zeros, *guard, axes, indexes) };
     let taken = g.gather(ct.node, axes, indexes);
     let shape = g.shape(taken).to_vec();
     let meant = g.broadcast(*guard, &[], &shape);
@@ -175,13 +140,7 @@ pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule:
     let node = g.node(id).clone();
     match &node.op {
         Op::Iota => Some(index),
-        Op::Build(var) if axis == 0 => {
-            let body = node.inputs[0];
-            // A size that is read from a value of the variable would go on being read from it.
-            let sized = |g: &Graph, id: NodeId| g.size_values(id).iter().any(|size| g.depends_on(*size, *var));
-            let fixed = !reachable(g, &[body]).into_iter().any(|id| sized(g, id));
-            fixed.then(|| g.substitute(body, *var, index))
-        }
+        Op::Build(var) if axis == 0 => Some(g.substitute(node.inputs[0], *var, index)),
         Op::Build(var) => {
             if g.depends_on(index, *var) {
                 return None;

@@ -4,8 +4,9 @@
 //! Always holds: whatever depends on no variable of a loop is outside of it; a loop that is never entered leaves its
 //! states as they were.
 
-use crate::graph::{Binder, Graph, NodeId, Op, Size, Type, VarId};
+use crate::graph::{Binder, Constant, Graph, NodeId, Op, Size, Type, VarId};
 use crate::runtime::array::DType;
+use rustc_hash::FxHashMap;
 
 /// The extent of a counter whose limit is known only when running.
 pub const UNBOUNDED: i64 = i64::MAX;
@@ -43,7 +44,20 @@ impl Graph {
     ) -> NodeId {
         let ty = self.ty(array).clone();
         let inputs = [array, values, guard].into_iter().chain(indexes.iter().copied()).collect();
-        self.add(Op::Update { axes: axes.to_vec() }, inputs, ty)
+        self.add(Op::Update { axes: axes.to_vec(), adds: false }, inputs, ty)
+    }
+
+    /// `array` with `values` added at `indexes`; equal indexes add up.
+    pub fn update_add(&mut self, array: NodeId, values: NodeId, axes: &[usize], indexes: &[NodeId]) -> NodeId {
+        let ty = self.ty(array).clone();
+        let yes = self.truth(true);
+        let inputs = [array, values, yes].into_iter().chain(indexes.iter().copied()).collect();
+        self.add(Op::Update { axes: axes.to_vec(), adds: true }, inputs, ty)
+    }
+
+    /// A truth value.
+    pub fn truth(&mut self, value: bool) -> NodeId {
+        self.constant(Constant::Bool(value), DType::Bool)
     }
 
     /// The sizes that the values of an update have.
@@ -56,26 +70,10 @@ impl Graph {
 
     /// A loop with variables of its own, so that values that mention the old ones may enter it.
     pub(crate) fn renamed_loop(&mut self, binder: &Binder, inputs: &[NodeId]) -> (Binder, Vec<NodeId>) {
-        let (mut inputs, mut fresh) = (inputs.to_vec(), Vec::new());
-        for var in binder.vars() {
-            let info = self.var(var).clone();
-            let new = self.new_var(info.name, info.extent);
-            fresh.push(new);
-            for input in &mut inputs {
-                let by = match self.state_type(*input, var) {
-                    Some(ty) => self.state(new, ty),
-                    None => self.var_value(new),
-                };
-                *input = self.substitute(*input, var, by);
-            }
-        }
-        let states = fresh.split_off(1);
-        (Binder { counter: fresh.first().copied().unwrap_or(binder.counter), states }, inputs)
-    }
-
-    /// The type under which a state is read below a node.
-    fn state_type(&self, root: NodeId, var: VarId) -> Option<Type> {
-        let nodes = crate::graph::reachable(self, &[root]);
-        nodes.into_iter().find(|&id| self.node(id).op == Op::State(var)).map(|id| self.ty(id).clone())
+        let mut by = FxHashMap::default();
+        let fresh: Vec<VarId> = binder.vars().map(|var| self.renamed(var, inputs, &mut by)).collect();
+        let inputs = self.replace(inputs, &by);
+        let (counter, states) = fresh.split_first().map_or((binder.counter, Vec::new()), |(c, s)| (*c, s.to_vec()));
+        (Binder { counter, states }, inputs)
     }
 }

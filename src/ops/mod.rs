@@ -14,6 +14,7 @@ mod movement;
 pub mod reduction;
 pub mod routine;
 pub mod rules;
+mod substitute;
 
 pub use contraction::Labels;
 pub use elementwise::{Code, Derivative, Elementwise, Partial, Signature};

@@ -80,7 +80,7 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
             let back = (dtype.is_float() && node.ty.dtype.is_float()).then(|| g.cast(ct.node, dtype));
             vec![back.map(|node| Cotangent { node, ..ct })]
         }
-        Op::Mark(_) => vec![Some(ct)],
+        Op::Mark(_) | Op::Checkpoint => vec![Some(ct)],
         Op::Reduce { .. } => reduction::vjp(g, id, ct),
         Op::Contract { .. } => contraction::vjp(g, id, ct),
         Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Build(_) => indexing::vjp(g, id, ct),
@@ -126,7 +126,7 @@ pub fn jvp(g: &mut Graph, id: NodeId, tangents: &[Option<Tangent>]) -> Result<Fo
             let back = tangents.first().copied().flatten().filter(|_| node.ty.dtype.is_float());
             back.map(|t| Tangent { node: g.cast(t.node, node.ty.dtype), ..t })
         }
-        Op::Mark(_) => tangents.first().copied().flatten(),
+        Op::Mark(_) | Op::Checkpoint => tangents.first().copied().flatten(),
         Op::Reduce { .. } => tangents.first().copied().flatten().and_then(|t| reduction::jvp(g, id, t)),
         Op::Contract { .. } => contraction::jvp(g, id, tangents),
         Op::Build(var) => tangents.first().copied().flatten().map(|t| Tangent { node: g.build(*var, t.node), ..t }),
@@ -239,10 +239,10 @@ pub fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut I
             let inner = rule(g, node.inputs[0], axis, index);
             Some(g.cast(inner, node.ty.dtype))
         }
-        Op::StopGradient => {
+        Op::StopGradient | Op::Checkpoint => {
             let inner = rule(g, node.inputs[0], axis, index);
             let ty = g.ty(inner).clone();
-            Some(g.add(Op::StopGradient, vec![inner], ty))
+            Some(g.add(node.op, vec![inner], ty))
         }
         Op::Reduce { kind, axes } => {
             let from = (0..=node.ty.rank() + axes.len()).filter(|a| !axes.contains(a)).nth(axis)?;
@@ -294,7 +294,7 @@ pub fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -> Optio
         | Op::Place { .. }
         | Op::Concat { .. } => Some(movement::batch(g, id, n, operands)),
         Op::Routine(_) => routine::batch(g, id, n, operands),
-        Op::StopGradient | Op::Mark(_) => Some(operands[0].repeated(g, n)),
+        Op::StopGradient | Op::Checkpoint | Op::Mark(_) => Some(operands[0].repeated(g, n)),
         Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Iota => None,
         Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian => None,
         Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,

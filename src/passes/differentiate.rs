@@ -56,7 +56,7 @@ fn no_dependence(graph: &Graph, id: NodeId) -> Box<Diagnostic> {
 /// Marks and `stop_gradient` have done their work.
 fn without_marks(graph: &Graph) -> Graph {
     graph.rewrite(|copier, next, id| match graph.node(id).op {
-        Op::Mark(_) | Op::StopGradient => copier.inputs(id)[0],
+        Op::Mark(_) | Op::StopGradient | Op::Checkpoint => copier.inputs(id)[0],
         Op::Map(op) => {
             let inputs = copier.inputs(id);
             next.map(op, &inputs)

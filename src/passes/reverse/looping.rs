@@ -1,0 +1,331 @@
+//! A loop, backwards: a loop over the same iterations from the last to the first.
+//!
+//! In: the cotangents of what a loop leaves. Out: those of what it begins with, and of what its body reads from outside.
+//! Always holds: the loop backwards carries the cotangents of the states; what flows to values outside is summed in arrays
+//! that are carried too and changed in place; the values of an iteration are computed from the states at its beginning.
+
+use super::record::{self, Record};
+use super::region::Region;
+use super::through::read_through;
+use super::activity::among;
+use super::{Outcome, Reversal, Setting};
+use crate::graph::{Binder, Constant, Graph, NodeId, Op, Size, Type, VarId, reachable};
+use crate::ops::elementwise::{FLOOR_DIVIDE, MAXIMUM, MINIMUM, SQRT, SUBTRACT};
+use crate::ops::looping::UNBOUNDED;
+use crate::ops::rules::Cotangent;
+use crate::runtime::array::DType;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// A loop taken apart.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub binder: Binder,
+    pub limit: NodeId,
+    pub again: NodeId,
+    pub first: Vec<NodeId>,
+    pub next: Vec<NodeId>,
+    pub checks: Vec<NodeId>,
+}
+
+/// A value that a loop carries: its variable, and what it is first and next.
+#[derive(Clone, Copy)]
+pub(super) struct Carried {
+    pub var: VarId,
+    pub first: NodeId,
+    pub next: NodeId,
+}
+
+impl Parts {
+    pub(super) fn of(g: &Graph, id: NodeId) -> Option<Parts> {
+        let Op::Loop(binder) = &g.node(id).op else { return None };
+        let parts = binder.parts(&g.node(id).inputs)?;
+        Some(Parts {
+            binder: binder.clone(),
+            limit: parts.limit,
+            again: parts.again,
+            first: parts.first.to_vec(),
+            next: parts.next.to_vec(),
+            checks: parts.checks.to_vec(),
+        })
+    }
+
+    /// The state of that position as it is when an iteration begins.
+    pub(super) fn state(&self, g: &mut Graph, position: usize) -> NodeId {
+        let ty = g.ty(self.first[position]).clone();
+        g.state(self.binder.states[position], ty)
+    }
+
+    /// The loop node.
+    pub(super) fn node(&self, g: &mut Graph) -> NodeId {
+        let inputs = [self.limit, self.again].into_iter().chain(self.first.iter().copied());
+        let inputs = inputs.chain(self.next.iter().copied()).chain(self.checks.iter().copied());
+        g.add_loop(self.binder.clone(), inputs.collect())
+    }
+
+    /// Carries something more; gives its position.
+    pub(super) fn carry(&mut self, carried: Carried) -> usize {
+        self.binder.states.push(carried.var);
+        self.first.push(carried.first);
+        self.next.push(carried.next);
+        self.first.len() - 1
+    }
+
+    /// Whether the number of iterations is known before the loop is run.
+    pub(super) fn is_counted(&self, g: &Graph) -> bool {
+        g.as_constant(self.again) == Some(Constant::Bool(true)) && g.as_size(self.limit).is_some()
+    }
+}
+
+/// A loop without states yet, and its counter.
+pub(super) fn empty_loop(g: &mut Graph, name: &str, limit: NodeId) -> (Parts, NodeId) {
+    let counter = g.new_var(name, Size::from(UNBOUNDED));
+    let again = g.truth(true);
+    let binder = Binder { counter, states: Vec::new() };
+    let parts = Parts { binder, limit, again, first: Vec::new(), next: Vec::new(), checks: Vec::new() };
+    (parts, g.var_value(counter))
+}
+
+/// A variable for a state.
+pub(super) fn fresh_state(g: &mut Graph, name: &str, ty: &Type) -> (VarId, NodeId) {
+    let var = g.new_var(name, Size::from(UNBOUNDED));
+    (var, g.state(var, ty.clone()))
+}
+
+/// The number of iterations of a loop, and the same as a size.
+pub(super) fn trips(g: &mut Graph, id: NodeId, parts: &Parts) -> (NodeId, Size) {
+    if g.as_constant(parts.again) != Some(Constant::Bool(true)) {
+        return (id, g.dynamic_size(id));
+    }
+    match g.as_size(parts.limit) {
+        Some(size) => (parts.limit, size),
+        None => {
+            let zero = g.int(0);
+            let count = g.map(&MAXIMUM, &[parts.limit, zero]);
+            (count, g.dynamic_size(count))
+        }
+    }
+}
+
+/// Goes back through a loop: adds to the cotangents of what it begins with and of what its body reads.
+pub(super) fn reverse_loop(
+    outer: &mut Reversal<'_>,
+    g: &mut Graph,
+    id: NodeId,
+    cts: &[(usize, Cotangent)],
+) -> Outcome<()> {
+    let Some(mut parts) = Parts::of(g, id) else { return Ok(()) };
+    let (mut id, mut segment) = (id, None);
+    if outer.setting.checkpoint && outer.setting.segment != Some(parts.binder.counter) {
+        (id, segment) = in_segments(g, id, &parts);
+        parts = Parts::of(g, id).unwrap_or(parts);
+    }
+    let setting = Setting { in_loop: true, segment, ..outer.setting };
+    let body = Backwards::new(outer, g, id, &parts, setting)?;
+    body.close(outer, g, id, &parts, cts);
+    Ok(())
+}
+
+/// The body of a loop backwards, while it still mentions the states of the loop forwards.
+struct Backwards {
+    /// The cotangents: the position of the state, and what the cotangent is when an iteration begins and ends.
+    states: Vec<(usize, VarId, NodeId)>,
+    /// Sums for values outside: the value, and the sum before and behind an iteration.
+    sums: Vec<(NodeId, VarId, NodeId)>,
+    /// Values of the body that were changed and changed back.
+    restored: FxHashMap<NodeId, NodeId>,
+}
+
+impl Backwards {
+    fn new(outer: &Reversal<'_>, g: &mut Graph, id: NodeId, parts: &Parts, setting: Setting) -> Outcome<Backwards> {
+        let region = Region::new(g, &parts.next, parts.binder.vars());
+        let next = read_through(g, &parts.next, &region);
+        let region = Region::new(g, &next, parts.binder.vars());
+        let clone = Parts { next: next.clone(), ..parts.clone() }.node(g);
+        let order = reachable(g, &[id, clone]);
+        let active = among(g, &order, outer.active);
+        let mut vars: FxHashSet<VarId> = outer.outer.iter().copied().chain(parts.binder.vars()).collect();
+        vars.extend(&g.node(id).free);
+        let mut body = Reversal::new(&active, FxHashSet::default(), setting);
+        let mut states = Vec::new();
+        for (position, &next) in next.iter().enumerate() {
+            let state = parts.state(g, position);
+            if active.contains(&state) {
+                let ty = g.ty(state).clone();
+                let (var, ct) = fresh_state(g, "ct", &ty);
+                vars.insert(var);
+                states.push((position, var, ct));
+                if active.contains(&next) {
+                    body.add_unsummed(next, Cotangent { node: ct, masked: true });
+                }
+            }
+        }
+        let mut sums = Vec::new();
+        for &outside in region.outside.iter().filter(|id| active.contains(id)) {
+            if !g.ty(outside).dtype.is_float() {
+                continue;
+            }
+            let ty = g.ty(outside).clone();
+            let (var, sum) = fresh_state(g, "sum", &ty);
+            vars.insert(var);
+            sums.push((outside, var, sum));
+            body.add_unsummed(outside, Cotangent { node: sum, masked: true });
+        }
+        body.outer = vars;
+        body.walk(g, &region.inside)?;
+        for (position, _, ct) in &mut states {
+            let state = parts.state(g, *position);
+            let zeros = g.full_like(state, 0.0);
+            *ct = body.take(g, state).map_or(zeros, |ct| ct.node);
+        }
+        for (outside, _, sum) in &mut sums {
+            *sum = body.take(g, *outside).map_or(*sum, |ct| ct.node);
+        }
+        Ok(Backwards { states, sums, restored: body.restored })
+    }
+
+    /// What an iteration backwards computes.
+    fn roots(&self) -> Vec<NodeId> {
+        let states = self.states.iter().map(|(.., next)| *next);
+        states.chain(self.sums.iter().map(|(.., next)| *next)).collect()
+    }
+
+    /// The loop backwards, and what follows from it.
+    fn close(self, outer: &mut Reversal<'_>, g: &mut Graph, id: NodeId, parts: &Parts, cts: &[(usize, Cotangent)]) {
+        let record = Record::new(g, id, parts, &self.roots(), outer.setting.in_loop);
+        let (count, _) = trips(g, id, parts);
+        let (mut back, counter) = empty_loop(g, "back", count);
+        let one = g.int(1);
+        let last = g.map(&SUBTRACT, &[count, one]);
+        let at = g.map(&SUBTRACT, &[last, counter]);
+        let ends: FxHashMap<usize, NodeId> = (0..parts.first.len())
+            .filter_map(|position| {
+                let end = g.last(id, position);
+                outer.restored.get(&end).map(|restored| (position, *restored))
+            })
+            .collect();
+        let mut undo = record.changes_back(g, parts, at, &ends);
+        // The states as the iteration found them, in place of the states forwards.
+        let mut by: FxHashMap<NodeId, NodeId> = FxHashMap::default();
+        let forwards = g.var_value(parts.binder.counter);
+        by.insert(forwards, at);
+        for position in 0..parts.first.len() {
+            let state = parts.state(g, position);
+            if let Some(value) = record.value(g, parts, position, at, &undo) {
+                by.insert(state, value);
+            }
+        }
+        let mut roots = self.roots();
+        let aliases: Vec<usize> = undo.restore_later(g, parts, &self.restored, &mut roots);
+        let roots = g.replace(&roots, &by);
+        let (nexts, restored) = roots.split_at(self.states.len() + self.sums.len());
+        undo.restored_as(&aliases, restored);
+        self.carry(outer, g, (&mut back, parts), nexts, cts);
+        let tables = undo.carry(&mut back);
+        let back_id = back.node(g);
+        self.hand_on(outer, g, (back_id, parts));
+        if outer.setting.in_loop {
+            for (position, at) in tables {
+                outer.restored.insert(parts.first[position], g.last(back_id, at));
+            }
+        }
+    }
+
+    /// States of the loop backwards: cotangents, then sums.
+    fn carry(
+        &self,
+        outer: &mut Reversal<'_>,
+        g: &mut Graph,
+        (back, parts): (&mut Parts, &Parts),
+        nexts: &[NodeId],
+        cts: &[(usize, Cotangent)],
+    ) {
+        let mut nexts = nexts.iter().copied();
+        for ((position, var, _), next) in self.states.iter().zip(&mut nexts) {
+            let zeros = g.full_like(parts.first[*position], 0.0);
+            let first = cts.iter().find(|(at, _)| at == position).map_or(zeros, |(_, ct)| ct.node);
+            back.carry(Carried { var: *var, first, next });
+        }
+        let open: Vec<VarId> = {
+            let free = cts.iter().flat_map(|(_, ct)| &g.node(ct.node).free).chain(nexts_free(g, parts));
+            free.filter(|var| !outer.outer.contains(var)).copied().collect()
+        };
+        for ((outside, var, _), next) in self.sums.iter().zip(nexts) {
+            // A sum goes on where it stands, unless it is one of several that are summed themselves.
+            let goes_on = open.iter().all(|var| g.depends_on(*outside, *var));
+            let before = if goes_on { outer.take(g, *outside) } else { None };
+            let first = before.map_or_else(|| g.full_like(*outside, 0.0), |ct| ct.node);
+            back.carry(Carried { var: *var, first, next });
+        }
+    }
+
+    /// The cotangents behind the loop backwards.
+    fn hand_on(&self, outer: &mut Reversal<'_>, g: &mut Graph, (back, parts): (NodeId, &Parts)) {
+        for (at, (position, ..)) in self.states.iter().enumerate() {
+            let first = parts.first[*position];
+            if outer.active.contains(&first) {
+                let node = g.last(back, at);
+                outer.add(g, first, Cotangent { node, masked: true });
+            }
+        }
+        for (at, (outside, ..)) in self.sums.iter().enumerate() {
+            let node = g.last(back, self.states.len() + at);
+            outer.add(g, *outside, Cotangent { node, masked: true });
+        }
+    }
+}
+
+/// The variables that a loop's own operands depend on.
+fn nexts_free<'g>(g: &'g Graph, parts: &'g Parts) -> impl Iterator<Item = &'g VarId> {
+    let all = parts.first.iter().chain(&parts.next).chain([&parts.limit, &parts.again]);
+    all.flat_map(|id| &g.node(*id).free).filter(|var| !parts.binder.vars().any(|own| own == **var))
+}
+
+/// The loop as a loop over stretches of about as many iterations as there are stretches; gives it, and the counter of
+/// the loop within a stretch.
+fn in_segments(g: &mut Graph, id: NodeId, parts: &Parts) -> (NodeId, Option<VarId>) {
+    let (count, _) = trips(g, id, parts);
+    let one = g.int(1);
+    let root = g.cast(count, DType::F64);
+    let root = g.map(&SQRT, &[root]);
+    let length = g.cast(root, DType::I64);
+    let length = g.map(&MAXIMUM, &[length, one]);
+    let rounded = g.plus(count, length);
+    let rounded = g.map(&SUBTRACT, &[rounded, one]);
+    let stretches = g.map(&FLOOR_DIVIDE, &[rounded, length]);
+    let (mut all, stretch) = empty_loop(g, "stretch", stretches);
+    let begin = g.times(stretch, length);
+    let left = g.map(&SUBTRACT, &[count, begin]);
+    let limit = g.map(&MINIMUM, &[length, left]);
+    let (mut inner, within) = empty_loop(g, &g.var(parts.binder.counter).name.clone(), limit);
+    let mut by = FxHashMap::default();
+    let forwards = g.var_value(parts.binder.counter);
+    by.insert(forwards, g.plus(begin, within));
+    let mut states = Vec::new();
+    for position in 0..parts.first.len() {
+        let state = parts.state(g, position);
+        let (name, ty) = (g.var(parts.binder.states[position]).name.clone(), g.ty(state).clone());
+        let (outer_var, outer_state) = fresh_state(g, &name, &ty);
+        let (inner_var, inner_state) = fresh_state(g, &name, &ty);
+        by.insert(state, inner_state);
+        states.push((outer_var, outer_state, inner_var));
+    }
+    let roots: Vec<NodeId> = parts.next.iter().chain(&parts.checks).copied().collect();
+    let roots = g.replace(&roots, &by);
+    let (next, checks) = roots.split_at(parts.next.len());
+    inner.checks = checks.to_vec();
+    for ((_, first, var), next) in states.iter().zip(next) {
+        inner.carry(Carried { var: *var, first: *first, next: *next });
+    }
+    let inner_id = inner.node(g);
+    for (position, (var, ..)) in states.iter().enumerate() {
+        let next = g.last(inner_id, position);
+        all.carry(Carried { var: *var, first: parts.first[position], next });
+    }
+    (all.node(g), Some(inner.binder.counter))
+}
+
+/// The value of a state when an iteration begins, from a tape.
+pub(super) fn read(g: &mut Graph, run: NodeId, position: usize, at: NodeId) -> NodeId {
+    let tape = g.last(run, position);
+    record::entry(g, tape, at)
+}
