@@ -8,7 +8,7 @@ use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A node of one graph; ids grow along data flow.
@@ -321,7 +321,9 @@ pub struct Graph {
     marks: u32,
     /// Sizes that are known only when running: the scalar that each is read from.
     dynamic: BTreeMap<SizeVar, NodeId>,
-    /// The same the other way round.
+    /// Names of such sizes in the graph that this one is being copied from: theirs, even before they are copied.
+    reserved: BTreeSet<SizeVar>,
+    /// The same as `dynamic`, the other way round.
     dynamic_of: FxHashMap<NodeId, SizeVar>,
     /// Scalars whose values are known although nothing in the graph says so.
     known: FxHashMap<NodeId, i64>,
@@ -442,10 +444,16 @@ impl Graph {
         if let Some(size) = self.as_size(value) {
             return size;
         }
-        let free = (0usize..).map(|k| format!("?{k}")).find(|name| !self.dynamic.contains_key(name.as_str()));
+        let taken = |name: &str| self.dynamic.contains_key(name) || self.reserved.contains(name);
+        let free = (0usize..).map(|k| format!("?{k}")).find(|name| !taken(name));
         let name: SizeVar = free.unwrap_or_default().into();
         self.bind_size(name.clone(), value);
         Size::var(&name)
+    }
+
+    /// Keeps the names of another graph's dynamic sizes for what is copied from there.
+    pub(super) fn reserve_sizes(&mut self, source: &Graph) {
+        self.reserved.extend(source.dynamic.keys().chain(&source.reserved).cloned());
     }
 
     /// Says that a size variable is the value of a scalar.

@@ -190,6 +190,7 @@ impl Graph {
             next.new_var(var.name.clone(), var.extent.clone());
         }
         next.reserve_marks(self.mark_count());
+        next.reserve_sizes(self);
         next
     }
 

@@ -62,7 +62,8 @@ impl Batched {
 /// Why a node cannot be differentiated.
 pub struct NoDerivative(pub String);
 
-/// The cotangents of a node's operands, given the node's own; `None` for an operand with no influence.
+/// The cotangents of a node's operands, given the node's own; `None` for an operand with no influence. Loops are gone
+/// through by the passes that differentiate.
 pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotangent>>, NoDerivative> {
     let node = g.node(id).clone();
     Ok(match &node.op {
@@ -85,7 +86,6 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
         Op::Contract { .. } => contraction::vjp(g, id, ct),
         Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Build(_) => indexing::vjp(g, id, ct),
         Op::Update { .. } => indexing::update_vjp(g, id, ct),
-        Op::Loop(_) | Op::Final(_) => return Err(NoDerivative("a loop has no derivative in this version".into())),
         Op::Routine(_) => routine::vjp(g, id, ct).map_err(NoDerivative)?,
         Op::Broadcast { .. }
         | Op::Transpose { .. }
@@ -98,6 +98,8 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
         | Op::Size(_)
         | Op::Var(_)
         | Op::State(_)
+        | Op::Loop(_)
+        | Op::Final(_)
         | Op::Iota
         | Op::Check(_)
         | Op::Grad
@@ -110,7 +112,7 @@ pub fn vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Result<Vec<Option<Cotang
     })
 }
 
-/// The tangent of a node, given those of its operands; `None` for an operand that does not change.
+/// The tangent of a node, given those of its operands; `None` for an operand that does not change. Loops as above.
 pub fn jvp(g: &mut Graph, id: NodeId, tangents: &[Option<Tangent>]) -> Result<Forward, NoDerivative> {
     let node = g.node(id).clone();
     Ok(Forward::Tangent(match &node.op {
@@ -139,13 +141,14 @@ pub fn jvp(g: &mut Graph, id: NodeId, tangents: &[Option<Tangent>]) -> Result<Fo
         | Op::Slice { .. }
         | Op::Place { .. }
         | Op::Concat { .. } => moved(g, id, tangents),
-        Op::Loop(_) | Op::Final(_) => return Err(NoDerivative("a loop has no derivative in this version".into())),
         Op::Routine(_) => return Ok(Forward::Transpose),
         Op::Input(_)
         | Op::Const(_)
         | Op::Size(_)
         | Op::Var(_)
         | Op::State(_)
+        | Op::Loop(_)
+        | Op::Final(_)
         | Op::Iota
         | Op::Check(_)
         | Op::Grad

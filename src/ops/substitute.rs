@@ -45,8 +45,14 @@ impl Graph {
         // What takes the place of another node is meant where that stood; only what takes a variable's place is not.
         let values = by.values().filter(|_| variables);
         let captured: FxHashSet<VarId> = values.flat_map(|id| self.node(*id).free.iter().copied()).collect();
-        let mut change =
-            Change { given: by, targets, variables, map: by.clone(), sizes: FxHashMap::default(), vars: FxHashMap::default() };
+        let mut change = Change {
+            given: by,
+            targets,
+            variables,
+            map: by.clone(),
+            sizes: FxHashMap::default(),
+            vars: FxHashMap::default(),
+        };
         change.rename_binders(self, &order, &captured);
         for id in order {
             change.visit(self, id);

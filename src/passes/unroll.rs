@@ -1,4 +1,4 @@
-//! Unrolling: loops that a gradient goes through, and whose number of iterations is known, become straight lines.
+//! Unrolling: loops that a gradient goes through, and whose number of iterations is known and small, become straight lines.
 //!
 //! In: a graph with `grad` nodes over loops. Out: the same without those loops.
 //! Always holds: an iteration that the loop's condition leaves out changes nothing, and its checks pass.
@@ -8,8 +8,9 @@ use crate::graph::{Binder, Constant, Graph, LoopParts, NodeId, Op, reachable};
 use crate::ops::elementwise::{AND, WHERE};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// The most nodes that unrolling makes.
-const LIMIT: usize = 0;
+/// The most nodes that unrolling a loop makes. A straight line is sliced and batched like any other expression, which a loop
+/// is not; beyond a few thousand nodes the loop backwards is the better program.
+const LIMIT: usize = 2_000;
 
 /// How often what was unrolled is looked at again: loops in loops whose ranges depend on the outer ones.
 const ROUNDS: usize = 8;
@@ -37,12 +38,9 @@ fn unroll_once(graph: &Graph, wanted: &FxHashSet<NodeId>) -> Result<Graph, Box<D
             (Op::Loop(binder), _) if wanted.contains(&id) => {
                 let values = binder.parts(&inputs).and_then(|parts| straight(next, binder, &parts, &mut checks));
                 let copy = copier.copy(next, id);
-                match values {
-                    Some(values) => {
-                        lasts.insert(id, values);
-                        replaced.push(copy);
-                    }
-                    None => {}
+                if let Some(values) = values {
+                    lasts.insert(id, values);
+                    replaced.push(copy);
                 }
                 copy
             }

@@ -17,7 +17,7 @@ use crate::syntax::span::Span;
 pub(super) const ALL: &[Builtin] = &[
     Builtin {
         name: "grad",
-        doc: "grad(e, p): the gradient of the scalar e by the name p; p may be a tuple of names.",
+        doc: "grad(e, p): the gradient of the scalar e by the name p; p may be a tuple of names. With checkpoint=true a loop of t iterations keeps about sqrt(t) of its states, and runs each stretch between them once more.",
         example: ("let x = [1.0, 2.0]\nprint(grad(sum(x^2), x))", "[2. 4.]"),
         apply: |c, call| {
             let (_, gradient) = gradient(c, call)?;
@@ -26,7 +26,7 @@ pub(super) const ALL: &[Builtin] = &[
     },
     Builtin {
         name: "value_and_grad",
-        doc: "value_and_grad(e, p): the pair of e and its gradient by p.",
+        doc: "value_and_grad(e, p): the pair of e and its gradient by p; checkpoint=true as in grad.",
         example: ("let x = 3.0\nlet (v, g) = value_and_grad(x^2, x)\nprint(v, g)", "9.0 6.0"),
         apply: |c, call| {
             let (value, gradient) = gradient(c, call)?;
@@ -75,12 +75,15 @@ pub(super) const ALL: &[Builtin] = &[
 
 /// The differentiated value and the gradients.
 fn gradient(c: &mut Checker<'_>, call: &Call<'_>) -> Result<(NodeId, Value)> {
-    call.allow(&[])?;
+    call.allow(&["checkpoint"])?;
     let form = format!("{0}(e, p), or {0}(e, (p, q))", call.name);
     let [cost, by] = call.exactly(&form)?;
     let cost = scalar_cost(c, cost)?;
     let by = names(c, by)?;
-    let gradients = by.each(&mut |id| c.derivative(Op::Grad, vec![cost.id, id], call.span));
+    let saves = call.named("checkpoint").map_or(Ok(false), |expr| c.literal_bool(expr, "checkpoint"))?;
+    let ty = c.graph.ty(cost.id).clone();
+    let value = if saves { c.graph.add(Op::Checkpoint, vec![cost.id], ty) } else { cost.id };
+    let gradients = by.each(&mut |id| c.derivative(Op::Grad, vec![value, id], call.span));
     Ok((cost.id, gradients))
 }
 

@@ -4,10 +4,10 @@
 //! Always holds: the loop backwards carries the cotangents of the states; what flows to values outside is summed in arrays
 //! that are carried too and changed in place; the values of an iteration are computed from the states at its beginning.
 
+use super::activity::among;
 use super::record::{self, Record};
 use super::region::Region;
 use super::through::read_through;
-use super::activity::among;
 use super::{Outcome, Reversal, Setting};
 use crate::graph::{Binder, Constant, Graph, NodeId, Op, Size, Type, VarId, reachable};
 use crate::ops::elementwise::{FLOOR_DIVIDE, MAXIMUM, MINIMUM, SQRT, SUBTRACT};
@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A loop taken apart.
 #[derive(Clone)]
-pub(super) struct Parts {
+pub(in crate::passes) struct Parts {
     pub binder: Binder,
     pub limit: NodeId,
     pub again: NodeId,
@@ -29,14 +29,14 @@ pub(super) struct Parts {
 
 /// A value that a loop carries: its variable, and what it is first and next.
 #[derive(Clone, Copy)]
-pub(super) struct Carried {
+pub(in crate::passes) struct Carried {
     pub var: VarId,
     pub first: NodeId,
     pub next: NodeId,
 }
 
 impl Parts {
-    pub(super) fn of(g: &Graph, id: NodeId) -> Option<Parts> {
+    pub(in crate::passes) fn of(g: &Graph, id: NodeId) -> Option<Parts> {
         let Op::Loop(binder) = &g.node(id).op else { return None };
         let parts = binder.parts(&g.node(id).inputs)?;
         Some(Parts {
@@ -50,20 +50,20 @@ impl Parts {
     }
 
     /// The state of that position as it is when an iteration begins.
-    pub(super) fn state(&self, g: &mut Graph, position: usize) -> NodeId {
+    pub(in crate::passes) fn state(&self, g: &mut Graph, position: usize) -> NodeId {
         let ty = g.ty(self.first[position]).clone();
         g.state(self.binder.states[position], ty)
     }
 
     /// The loop node.
-    pub(super) fn node(&self, g: &mut Graph) -> NodeId {
+    pub(in crate::passes) fn node(&self, g: &mut Graph) -> NodeId {
         let inputs = [self.limit, self.again].into_iter().chain(self.first.iter().copied());
         let inputs = inputs.chain(self.next.iter().copied()).chain(self.checks.iter().copied());
         g.add_loop(self.binder.clone(), inputs.collect())
     }
 
     /// Carries something more; gives its position.
-    pub(super) fn carry(&mut self, carried: Carried) -> usize {
+    pub(in crate::passes) fn carry(&mut self, carried: Carried) -> usize {
         self.binder.states.push(carried.var);
         self.first.push(carried.first);
         self.next.push(carried.next);
@@ -86,7 +86,7 @@ pub(super) fn empty_loop(g: &mut Graph, name: &str, limit: NodeId) -> (Parts, No
 }
 
 /// A variable for a state.
-pub(super) fn fresh_state(g: &mut Graph, name: &str, ty: &Type) -> (VarId, NodeId) {
+pub(in crate::passes) fn fresh_state(g: &mut Graph, name: &str, ty: &Type) -> (VarId, NodeId) {
     let var = g.new_var(name, Size::from(UNBOUNDED));
     (var, g.state(var, ty.clone()))
 }

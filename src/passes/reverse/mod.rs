@@ -12,6 +12,8 @@ mod through;
 mod undo;
 
 pub(super) use activity::active;
+pub(super) use looping::{Carried, Parts, fresh_state};
+pub(super) use region::Region;
 
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Graph, NodeId, Op, VarId, reachable};

@@ -7,7 +7,7 @@ use crate::graph::{Graph, NodeId, Op, VarId};
 use rustc_hash::FxHashSet;
 
 /// A loop's body.
-pub(super) struct Region {
+pub(in crate::passes) struct Region {
     /// Nodes that change with the variables, those of loops and comprehensions inside too.
     pub inside: Vec<NodeId>,
     /// Operands of these, and roots, that do not.
@@ -15,7 +15,7 @@ pub(super) struct Region {
 }
 
 impl Region {
-    pub(super) fn new(g: &Graph, roots: &[NodeId], vars: impl IntoIterator<Item = VarId>) -> Region {
+    pub(in crate::passes) fn new(g: &Graph, roots: &[NodeId], vars: impl IntoIterator<Item = VarId>) -> Region {
         let mut bound: FxHashSet<VarId> = vars.into_iter().collect();
         let mut seen: FxHashSet<NodeId> = FxHashSet::default();
         let (mut inside, mut outside) = (Vec::new(), Vec::new());
