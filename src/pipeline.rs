@@ -30,6 +30,11 @@ pub struct Pass {
 /// Every pass over the array graph, in order.
 pub const PASSES: &[Pass] = &[
     Pass {
+        name: "accumulated",
+        sentence: "makes reductions of loops that only add up derivatives",
+        run: |graph, _| Ok(passes::accumulate(graph)),
+    },
+    Pass {
         name: "unrolled",
         sentence: "makes straight lines of loops that a gradient goes through",
         run: |graph, _| passes::unroll(graph),
@@ -58,6 +63,11 @@ pub const PASSES: &[Pass] = &[
         name: "planned",
         sentence: "orders each contraction's products, at the sizes to expect",
         run: |graph, context| Ok(passes::plan(graph, &context.expected)),
+    },
+    Pass {
+        name: "blocked",
+        sentence: "makes and reduces a few examples' gradients at a time, where all would be too many to hold",
+        run: |graph, context| Ok(passes::block(graph, &context.expected)),
     },
 ];
 

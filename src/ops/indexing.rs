@@ -26,7 +26,7 @@ impl Graph {
 
     /// Elements of `x` where the axes `axes` are at `indexes` (all of one shape): their axes first, then the other axes of `x`.
     pub fn gather(&mut self, x: NodeId, axes: &[usize], indexes: &[NodeId]) -> NodeId {
-        if let Some(part) = self.concat_part(x, axes, indexes) {
+        if let Some(part) = self.concat_part(x, axes, indexes).or_else(|| self.term(x, indexes)) {
             return part;
         }
         let mut shape = self.shape(indexes[0]).to_vec();
@@ -45,6 +45,18 @@ impl Graph {
         let single = node.inputs.iter().all(|&part| self.shape(part)[*axis].is_one());
         let (axis, part) = (*axis, *node.inputs.get(position)?);
         (single && axis == *at).then(|| self.squeeze(part, &[axis]))
+    }
+
+    /// The element of an arithmetic progression at a scalar index.
+    fn term(&mut self, x: NodeId, indexes: &[NodeId]) -> Option<NodeId> {
+        let &[index] = indexes else { return None };
+        if self.ty(x).rank() != 1 || self.ty(index).rank() != 0 {
+            return None;
+        }
+        let (start, step) = self.as_progression(x)?;
+        let (start, step) = (self.size_value(&start), self.int(step));
+        let scaled = self.times(index, step);
+        Some(self.plus(scaled, start))
     }
 
     /// The transpose of [`Graph::gather`]: `values` added up at their places in zeros of `shape`.
@@ -178,8 +190,43 @@ pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule:
             shape.remove(axis);
             Some(g.scatter_add(&shape, &lower, indexes, inner))
         }
+        Op::ScatterAdd { axes } => own_row(g, id, axes, axis, index, rule),
         _ => None,
     }
+}
+
+/// A row of a scatter-add that puts each row of its values into the row of the same number.
+fn own_row(
+    g: &mut Graph,
+    id: NodeId,
+    axes: &[usize],
+    axis: usize,
+    index: NodeId,
+    rule: &mut IndexRule<'_>,
+) -> Option<NodeId> {
+    let node = g.node(id).clone();
+    let (values, indexes) = node.inputs.split_last()?;
+    let at = axes.iter().position(|&a| a == axis)?;
+    let counts = match (&g.node(*indexes.get(at)?).op, g.node(indexes[at]).inputs.as_slice()) {
+        (Op::Iota, _) => true,
+        (Op::Broadcast { axes }, [x]) => axes == &[0] && g.node(*x).op == Op::Iota,
+        _ => false,
+    };
+    if !counts || g.shape(indexes[at]).first() != node.ty.shape.get(axis) {
+        return None;
+    }
+    let leading = g.ty(indexes[at]).rank();
+    let inner = rule(g, *values, 0, index);
+    let mut others: Vec<NodeId> = indexes.to_vec();
+    others.remove(at);
+    let others: Vec<NodeId> = others.into_iter().map(|x| rule(g, x, 0, index)).collect();
+    if others.is_empty() {
+        return (leading == 1).then_some(inner);
+    }
+    let lower: Vec<usize> = axes.iter().filter(|&&a| a != axis).map(|&a| a - usize::from(a > axis)).collect();
+    let mut shape = node.ty.shape.clone();
+    shape.remove(axis);
+    Some(g.scatter_add(&shape, &lower, &others, inner))
 }
 
 /// Stacks the index arrays: all with the leading axis.

@@ -33,14 +33,15 @@ pub fn batch(graph: &Graph) -> Graph {
     })
 }
 
+/// Makes operators on whole arrays of what depends on an index variable.
 #[derive(Default)]
-struct Batcher {
+pub(super) struct Batcher {
     memo: FxHashMap<(VarId, NodeId), Batched>,
 }
 
 impl Batcher {
     /// The values of `body` for every value of the variable, along a new leading axis.
-    fn stacked(&mut self, g: &mut Graph, body: NodeId, var: VarId) -> Option<NodeId> {
+    pub(super) fn stacked(&mut self, g: &mut Graph, body: NodeId, var: VarId) -> Option<NodeId> {
         let n = g.var(var).extent.clone();
         let batched = self.batched(g, body, var)?;
         Some(batched.repeated(g, &n))

@@ -3,17 +3,22 @@
 //! In: a graph. Out: a graph that computes the same.
 //! Always holds: a pass is a pure function of the graph (and, for plans, of the sizes to expect).
 
+mod accumulate;
 mod batch;
+mod block;
 mod contract;
 mod differentiate;
 mod forward;
 mod jacobian;
 mod plan;
+mod region;
 mod reverse;
 mod slice;
 mod unroll;
 
+pub use accumulate::accumulate;
 pub use batch::batch;
+pub use block::block;
 pub use contract::contract;
 pub use differentiate::differentiate;
 pub use plan::plan;

@@ -60,6 +60,7 @@ fn label_sizes(g: &Graph, factors: &[Factor]) -> FxHashMap<u8, Size> {
 /// The labels as bit sets with the sizes to expect.
 struct Problem {
     operands: Vec<u128>,
+    factors: Vec<Factor>,
     /// The labels of the result in order, so that products come out that way round.
     order: Labels,
     result: u128,
@@ -71,7 +72,7 @@ impl Problem {
         let set = |labels: &[u8]| labels.iter().fold(0u128, |set, &label| set | 1 << label);
         let extent = sizes.iter().map(|(&label, size)| (label, expected_size(size, expected))).collect();
         let operands = factors.iter().map(|(_, labels)| set(labels)).collect();
-        Problem { operands, order: result.to_vec(), result: set(result), extent }
+        Problem { operands, factors: factors.to_vec(), order: result.to_vec(), result: set(result), extent }
     }
 
     fn volume(&self, labels: u128) -> f64 {
@@ -99,10 +100,31 @@ impl Problem {
         work + STORE * self.volume(c)
     }
 
+    /// What a product of these operands is: two of one key are one value, whatever the labels inside are called.
+    fn key(&self, members: u32) -> Vec<(NodeId, Vec<u16>)> {
+        const INSIDE: u16 = 256;
+        let carried = self.carried(members);
+        let mut own: Vec<usize> = (0..self.factors.len()).filter(|k| members >> k & 1 == 1).collect();
+        own.sort_by_key(|k| self.factors[*k].0);
+        let mut inside: Labels = Vec::new();
+        let mut name = |label: u8| {
+            if carried >> label & 1 == 1 {
+                return u16::from(label);
+            }
+            let known = inside.iter().position(|other| *other == label);
+            INSIDE + known.unwrap_or_else(|| {
+                inside.push(label);
+                inside.len() - 1
+            }) as u16
+        };
+        own.into_iter().map(|k| (self.factors[k].0, self.factors[k].1.iter().map(|l| name(*l)).collect())).collect()
+    }
+
     /// Dynamic programming over subsets of operands.
     fn optimal(&self) -> Tree {
         let count = self.operands.len();
         let full = (1u32 << count) - 1;
+        let keys: Vec<_> = (0..=full).map(|members| self.key(members)).collect();
         let mut best: Vec<Option<(f64, Tree)>> = vec![None; 1 << count];
         for k in 0..count {
             best[1 << k] = Some((0.0, Tree::Leaf(k)));
@@ -119,7 +141,10 @@ impl Problem {
                     && let (Some((left, left_tree)), Some((right, right_tree))) =
                         (&best[part as usize], &best[rest as usize])
                 {
-                    let cost = left + right + self.pair_cost(self.carried(part), self.carried(rest), c);
+                    // A square: what is multiplied by itself is computed once.
+                    let twins = keys[part as usize] == keys[rest as usize];
+                    let parts = if twins { *left } else { left + right };
+                    let cost = parts + self.pair_cost(self.carried(part), self.carried(rest), c);
                     if best[members as usize].as_ref().is_none_or(|(known, _)| cost < *known) {
                         let tree = Tree::Pair(Box::new(right_tree.clone()), Box::new(left_tree.clone()));
                         best[members as usize] = Some((cost, tree));

@@ -4,7 +4,7 @@
 //! Always holds: only indexes made of generator variables are pushed, never an index read from data.
 
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Graph, NodeId, Op, reachable};
+use crate::graph::{CheckKind, Graph, NodeId, Op, reachable};
 use crate::ops::rules;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -127,7 +127,10 @@ impl Pusher {
             return true;
         }
         let free = &g.node(index).free;
-        let pure = |id: &NodeId| matches!(g.node(*id).op, Op::Var(_) | Op::Const(_) | Op::Size(_) | Op::Map(_));
+        let pure = |id: &NodeId| {
+            let op = &g.node(*id).op;
+            matches!(op, Op::Var(_) | Op::Const(_) | Op::Size(_) | Op::Map(_) | Op::Check(CheckKind::Index { .. }))
+        };
         g.ty(index).rank() == 0
             && !free.is_empty()
             && free.iter().all(|var| self.outer.contains(var))
