@@ -55,6 +55,11 @@ pub const PASSES: &[Pass] = &[
         run: |graph, _| Ok(passes::batch(graph)),
     },
     Pass {
+        name: "centred",
+        sentence: "takes the spread of outer products around a value from their moments, where no digits are lost",
+        run: |graph, _| Ok(passes::centre(graph)),
+    },
+    Pass {
         name: "contracted",
         sentence: "gathers products, squares and sums into contractions",
         run: |graph, _| Ok(passes::contract(graph)),

@@ -6,15 +6,12 @@
 
 use super::batch::Batcher;
 use super::plan::expected_size;
-use super::region::{Region, regions};
+use super::region::{BLOCK, Region, behind, regions};
 use crate::graph::{Binder, Graph, NodeId, Op, Size, SizeEnv, VarId};
 use crate::ops::Reduction;
 use crate::ops::elementwise::{FLOOR_DIVIDE, SUBTRACT};
 use crate::ops::rules;
 use rustc_hash::{FxHashMap, FxHashSet};
-
-/// How many elements of gradients are held at a time: what fits into the second-level cache.
-const BLOCK: f64 = 65_536.0;
 
 /// How often the graph is looked at again: reductions that need the results of others.
 const ROUNDS: usize = 64;
@@ -47,13 +44,20 @@ pub fn block(graph: &Graph, expected: &SizeEnv) -> Graph {
     blocked.rewrite(|copier, next, id| copier.copy(next, id))
 }
 
-/// A reduction of a region's nodes.
+/// What ends a region.
 #[derive(Clone, Copy)]
 struct End {
     node: NodeId,
-    kind: &'static Reduction,
-    /// The operand's axis of examples.
-    axis: usize,
+    carried: Carried,
+}
+
+/// How a loop over examples carries it.
+#[derive(Clone, Copy)]
+enum Carried {
+    /// Reduced over the operand's axis of examples.
+    Reduced(&'static Reduction, usize),
+    /// A part for each example, along this axis.
+    Kept(usize),
 }
 
 /// Reductions over the same examples that do not need each other.
@@ -79,10 +83,7 @@ impl Group {
                 if ends.iter().any(|known| known.node == node) {
                     continue;
                 }
-                let (Op::Reduce { kind, .. }, Some(x)) = (&g.node(node).op, g.node(node).inputs.first()) else {
-                    continue;
-                };
-                ends.push(End { node, kind, axis: *region.axes.get(x)? });
+                ends.push(End::of(g, region, node)?);
             }
         }
         Some(Group { regions, ends })
@@ -159,13 +160,22 @@ fn needs_none(g: &Graph, end: NodeId, all: &FxHashSet<NodeId>) -> bool {
 }
 
 impl End {
-    fn axes(&self, g: &Graph) -> Vec<usize> {
-        if let Op::Reduce { axes, .. } = &g.node(self.node).op { axes.clone() } else { Vec::new() }
+    fn of(g: &Graph, region: &Region, node: NodeId) -> Option<End> {
+        let inside = g.node(node).inputs.iter().find_map(|x| region.axes.get(x).map(|axis| (*x, *axis)));
+        let (operand, axis) = inside?;
+        let carried = match &g.node(node).op {
+            Op::Reduce { kind, axes } if axes.contains(&axis) => Carried::Reduced(kind, axis),
+            _ => Carried::Kept(behind(g, node, operand, axis)?),
+        };
+        Some(End { node, carried })
     }
 
     /// What the loop begins with: the result for no examples, or a place for each example's.
     fn start(&self, g: &mut Graph) -> NodeId {
-        let identity = if self.axes(g).contains(&self.axis) { self.kind.identity } else { 0.0 };
+        let identity = match self.carried {
+            Carried::Reduced(kind, _) => kind.identity,
+            Carried::Kept(_) => 0.0,
+        };
         g.full_like(self.node, identity)
     }
 
@@ -179,30 +189,35 @@ impl End {
         pusher: &mut Pusher<'_>,
         batcher: &mut Batcher,
     ) -> Option<NodeId> {
-        let axes = self.axes(g);
-        let x = g.node(self.node).inputs[0];
-        let own = pusher.push(g, x, self.axis, index);
-        let others: Vec<usize> =
-            axes.iter().filter(|a| **a != self.axis).map(|a| a - usize::from(*a > self.axis)).collect();
-        if axes.contains(&self.axis) {
-            let part = match row {
-                None => g.reduce(self.kind, own, &others),
-                Some(row) => {
-                    let rows = batcher.stacked(g, own, row)?;
-                    let axes: Vec<usize> = std::iter::once(0).chain(others.iter().map(|a| a + 1)).collect();
-                    g.reduce(self.kind, rows, &axes)
-                }
-            };
-            return Some(g.map(self.kind.combine, &[state, part]));
+        match (self.carried, row) {
+            (Carried::Reduced(kind, axis), _) => {
+                let Op::Reduce { axes, .. } = &g.node(self.node).op else { return None };
+                let others = axes.iter().filter(|a| **a != axis).map(|a| a - usize::from(*a > axis));
+                let others: Vec<usize> = others.collect();
+                let x = g.node(self.node).inputs[0];
+                let own = pusher.push(g, x, axis, index);
+                let part = match row {
+                    None => g.reduce(kind, own, &others),
+                    Some(row) => {
+                        let rows = batcher.stacked(g, own, row)?;
+                        let axes: Vec<usize> = std::iter::once(0).chain(others.iter().map(|a| a + 1)).collect();
+                        g.reduce(kind, rows, &axes)
+                    }
+                };
+                Some(g.map(kind.combine, &[state, part]))
+            }
+            (Carried::Kept(axis), _) => {
+                let part = rules::index(g, self.node, axis, index, &mut |g, x, axis, index| {
+                    pusher.push(g, x, axis, index)
+                })?;
+                let (values, at) = match row {
+                    None => (part, index),
+                    Some(row) => (batcher.stacked(g, part, row)?, batcher.stacked(g, index, row)?),
+                };
+                let yes = g.truth(true);
+                Some(g.update(state, values, yes, &[axis], &[at]))
+            }
         }
-        let part = g.reduce(self.kind, own, &others);
-        let place = self.axis - axes.iter().filter(|a| **a < self.axis).count();
-        let (values, at) = match row {
-            None => (part, index),
-            Some(row) => (batcher.stacked(g, part, row)?, batcher.stacked(g, index, row)?),
-        };
-        let yes = g.truth(true);
-        Some(g.update(state, values, yes, &[place], &[at]))
     }
 }
 

@@ -4,6 +4,7 @@
 //! deep inside as they go; powers and absolute values of outer products move onto the factors.
 //! Always holds: a product that is used for something else too is not computed again unless it is an outer product.
 
+use super::condense::{condensed, sums_inside};
 use crate::graph::{Graph, NodeId, Op, Size, reachable};
 use crate::ops::Labels;
 use crate::ops::elementwise::{ABS, DIVIDE};
@@ -23,7 +24,7 @@ const BUDGET: usize = 256;
 const DEPTH: usize = 8;
 
 /// One product: factors with the labels of their axes.
-type Term = Vec<(NodeId, Labels)>;
+pub(super) type Term = Vec<(NodeId, Labels)>;
 
 /// Normalises every sum of products.
 pub fn contract(graph: &Graph) -> Graph {
@@ -88,7 +89,7 @@ fn is_outer(operands: &[Labels], result: &[u8]) -> bool {
 }
 
 /// Whether nothing is summed and the result is larger than every operand: an outer product.
-fn expands(operands: &[Labels], result: &[u8]) -> bool {
+pub(super) fn expands(operands: &[Labels], result: &[u8]) -> bool {
     is_outer(operands, result) && operands.iter().all(|labels| labels.len() < result.len())
 }
 
@@ -193,7 +194,10 @@ impl Flattener<'_> {
         let shared = shared || self.uses.get(&id).is_some_and(|&count| count > 1);
         match (&node.op, node.inputs.as_slice()) {
             (Op::Map(op), [a, b]) if op.name == "multiply" => {
-                let (left, right) = (self.flatten(g, *a, labels, shared)?, self.flatten(g, *b, labels, shared)?);
+                let (mut left, mut right) = (self.flatten(g, *a, labels, shared)?, self.flatten(g, *b, labels, shared)?);
+                if sums_inside(&left, labels) && sums_inside(&right, labels) {
+                    (left, right) = (condensed(g, left, labels), condensed(g, right, labels));
+                }
                 match multiply_out(&left, &right) {
                     Some(terms) => Some(terms),
                     None => leaf(),
@@ -210,6 +214,15 @@ impl Flattener<'_> {
                 let minus = g.constant_like(*a, -1.0);
                 let terms = self.flatten(g, *a, labels, shared)?;
                 multiply_out(&terms, &[vec![(minus, Vec::new())]])
+            }
+            // Twice the same.
+            (Op::Map(op), [a, b]) if op.name == "add" && a == b => {
+                let terms = self.flatten(g, *a, labels, shared)?;
+                if terms.iter().all(|term| term.len() < 2) {
+                    return leaf();
+                }
+                let two = g.constant_like(*a, 2.0);
+                multiply_out(&terms, &[vec![(two, Vec::new())]])
             }
             (Op::Map(op), [a, b]) if op.name == "add" && (has_outer(g, *a, DEPTH) || has_outer(g, *b, DEPTH)) => {
                 let mut terms = self.flatten(g, *a, labels, shared)?;
@@ -242,11 +255,19 @@ impl Flattener<'_> {
 
     /// An outer product is always opened; another contraction when the sum drops what it made and nothing else uses it.
     fn worth_opening(&self, shared: bool, operands: &[Labels], result: &[u8], labels: &[u8]) -> bool {
-        if is_outer(operands, result) {
+        if is_outer(operands, result) || self.sums_examples(operands, result, labels) {
             return true;
         }
         let drops = labels.iter().any(|label| !self.kept.contains(label));
         drops && !shared
+    }
+
+    /// Whether the sum drops what a batched product has an own product for: one product then takes them all, and who else
+    /// needs each has them made in blocks.
+    fn sums_examples(&self, operands: &[Labels], result: &[u8], labels: &[u8]) -> bool {
+        let in_all = |label: &u8| operands.iter().all(|own| own.contains(label));
+        let dropped = |(own, outer): (&u8, &u8)| in_all(own) && !self.kept.contains(outer);
+        result.len() > 2 && result.iter().zip(labels).any(dropped)
     }
 
     fn rename(&mut self, operands: &[Labels], result: &[u8], labels: &[u8]) -> Option<Vec<Labels>> {

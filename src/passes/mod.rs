@@ -6,6 +6,8 @@
 mod accumulate;
 mod batch;
 mod block;
+mod centre;
+mod condense;
 mod contract;
 mod differentiate;
 mod forward;
@@ -19,6 +21,7 @@ mod unroll;
 pub use accumulate::accumulate;
 pub use batch::batch;
 pub use block::block;
+pub use centre::centre;
 pub use contract::contract;
 pub use differentiate::differentiate;
 pub use plan::plan;

@@ -8,6 +8,9 @@ use crate::graph::{Graph, NodeId, Op, Size, SizeEnv, reachable};
 use crate::ops::reduction::SUM;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// How many elements of gradients are held at a time: what fits into the second-level cache.
+pub(super) const BLOCK: f64 = 65_536.0;
+
 /// From so many elements for each example on they are worth a loop.
 const EACH: f64 = 256.0;
 
@@ -54,7 +57,10 @@ fn is_whole(g: &Graph, id: NodeId, expected: &SizeEnv) -> bool {
         Op::Build(_) => return node.ty.rank() > 1,
         _ => false,
     };
-    made && node.ty.rank() > 1 && each(g, id, expected) >= EACH
+    // What is known to be small needs no blocks, and is one perhaps.
+    let known = node.ty.shape.first().and_then(Size::as_const);
+    let each = each(g, id, expected);
+    made && node.ty.rank() > 1 && each >= EACH && known.is_none_or(|count| count as f64 * each > BLOCK)
 }
 
 fn each(g: &Graph, id: NodeId, expected: &SizeEnv) -> f64 {
@@ -81,7 +87,7 @@ fn region(
             if g.node(user).free != g.node(large).free {
                 return None;
             }
-            if is_end(g, user, axis) {
+            if is_end(g, user, id, axis) {
                 ends.extend((!ends.contains(&user)).then_some(user));
                 continue;
             }
@@ -100,18 +106,26 @@ fn region(
 }
 
 /// Whether a node reduces its operand, examples or what belongs to one, in a way that a loop can do piece by piece.
-fn is_end(g: &Graph, id: NodeId, axis: usize) -> bool {
+fn is_end(g: &Graph, id: NodeId, operand: NodeId, axis: usize) -> bool {
     let node = g.node(id);
-    let Op::Reduce { kind, axes } = &node.op else { return false };
-    !axes.contains(&axis) || (!kind.positional && (node.ty.dtype.is_float() || **kind == SUM))
+    match &node.op {
+        Op::Reduce { kind, axes } => {
+            !axes.contains(&axis) || (!kind.positional && (node.ty.dtype.is_float() || **kind == SUM))
+        }
+        Op::Contract { .. } => behind(g, id, operand, axis).is_some(),
+        _ => false,
+    }
 }
 
 /// The axis of examples behind an operator that keeps them apart. `None` if it is not known to.
-fn behind(g: &Graph, id: NodeId, operand: NodeId, axis: usize) -> Option<usize> {
+pub(super) fn behind(g: &Graph, id: NodeId, operand: NodeId, axis: usize) -> Option<usize> {
     let node = g.node(id);
     match &node.op {
         Op::Map(_) | Op::Cast => Some(axis),
         Op::Broadcast { axes } => axes.get(axis).copied(),
+        Op::Reduce { axes, .. } if !axes.contains(&axis) => {
+            Some(axis - axes.iter().filter(|other| **other < axis).count())
+        }
         Op::Transpose { perm } => perm.iter().position(|from| *from == axis),
         Op::Reshape => {
             let before = Size::product(&g.shape(operand)[..axis]);
