@@ -94,21 +94,23 @@ impl Group {
         let extent = self.regions.first()?.extent.clone();
         let each: f64 = self.regions.iter().map(|region| region.each).sum();
         let rows = (BLOCK / each).min(expected_size(&extent, expected)).floor() as i64;
-        let one_by_one = self.regions.iter().any(|region| region.one_by_one) || rows < 2;
         let first: Vec<NodeId> = self.ends.iter().map(|end| end.start(g)).collect();
         let all = g.size_value(&extent);
-        if one_by_one {
-            return self.run(g, all, first, &extent, None, None);
+        // A product is one of matrices, if only of one row.
+        let products = self.ends.iter().any(|end| matches!(g.node(end.node).op, Op::Contract { .. }));
+        let single = products.then_some(1);
+        if self.regions.iter().any(|region| region.one_by_one) || rows < 2 {
+            return self.run(g, all, first, &extent, single, None);
         }
         let size = g.int(rows);
         let blocks = g.map(&FLOOR_DIVIDE, &[all, size]);
         let states = self.run(g, blocks, first, &extent, Some(rows), None)?;
         let done = g.times(blocks, size);
         let rest = g.map(&SUBTRACT, &[all, done]);
-        self.run(g, rest, states, &extent, None, Some(done))
+        self.run(g, rest, states, &extent, single, Some(done))
     }
 
-    /// A loop over blocks of so many rows, or over single rows behind some.
+    /// A loop over blocks of so many rows, or over single rows, behind some.
     fn run(
         &self,
         g: &mut Graph,
@@ -123,17 +125,11 @@ impl Group {
         let mut pusher = Pusher { regions: &self.regions, memo: FxHashMap::default(), failed: false };
         let (mut states, mut next) = (Vec::new(), Vec::new());
         let row = rows.map(|rows| g.new_var("example", Size::from(rows)));
-        let index = match (rows, row) {
-            (Some(rows), Some(row)) => {
-                let (rows, row) = (g.int(rows), g.var_value(row));
-                let start = g.times(count, rows);
-                g.plus(start, row)
-            }
-            _ => match behind {
-                Some(behind) => g.plus(behind, count),
-                None => count,
-            },
-        };
+        let rows = g.int(rows.unwrap_or(1));
+        let mut index = g.times(count, rows);
+        for part in [behind, row.map(|row| g.var_value(row))].into_iter().flatten() {
+            index = g.plus(index, part);
+        }
         let mut batcher = Batcher::default();
         for (end, start) in self.ends.iter().zip(&first) {
             g.span = g.node(end.node).span;
@@ -189,8 +185,8 @@ impl End {
         pusher: &mut Pusher<'_>,
         batcher: &mut Batcher,
     ) -> Option<NodeId> {
-        match (self.carried, row) {
-            (Carried::Reduced(kind, axis), _) => {
+        match self.carried {
+            Carried::Reduced(kind, axis) => {
                 let Op::Reduce { axes, .. } = &g.node(self.node).op else { return None };
                 let others = axes.iter().filter(|a| **a != axis).map(|a| a - usize::from(*a > axis));
                 let others: Vec<usize> = others.collect();
@@ -206,7 +202,7 @@ impl End {
                 };
                 Some(g.map(kind.combine, &[state, part]))
             }
-            (Carried::Kept(axis), _) => {
+            Carried::Kept(axis) => {
                 let part = rules::index(g, self.node, axis, index, &mut |g, x, axis, index| {
                     pusher.push(g, x, axis, index)
                 })?;

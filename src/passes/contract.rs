@@ -93,6 +93,17 @@ pub(super) fn expands(operands: &[Labels], result: &[u8]) -> bool {
     is_outer(operands, result) && operands.iter().all(|labels| labels.len() < result.len())
 }
 
+/// Whether the result is made for each of a label (examples, say) of factors none of which is as large: a gradient of each
+/// example. Whoever sums it is better off with the factors; who needs it itself has it made in blocks.
+fn spreads(operands: &[Labels], result: &[u8]) -> bool {
+    let holds = |labels: &[u8]| result.iter().all(|label| labels.contains(label));
+    let made_for = |label: &u8| {
+        let with: Labels = operands.iter().filter(|own| own.contains(label)).flatten().copied().collect();
+        holds(&with)
+    };
+    result.len() > 2 && !operands.iter().any(|own| holds(own)) && result.iter().any(made_for)
+}
+
 struct Flattener<'a> {
     /// How many users a node has.
     uses: &'a FxHashMap<NodeId, usize>,
@@ -253,21 +264,13 @@ impl Flattener<'_> {
         }
     }
 
-    /// An outer product is always opened; another contraction when the sum drops what it made and nothing else uses it.
+    /// An outer product is always opened, and what spreads; another contraction when the sum drops what it made and nothing else uses it.
     fn worth_opening(&self, shared: bool, operands: &[Labels], result: &[u8], labels: &[u8]) -> bool {
-        if is_outer(operands, result) || self.sums_examples(operands, result, labels) {
+        if is_outer(operands, result) || spreads(operands, result) {
             return true;
         }
         let drops = labels.iter().any(|label| !self.kept.contains(label));
         drops && !shared
-    }
-
-    /// Whether the sum drops what a batched product has an own product for: one product then takes them all, and who else
-    /// needs each has them made in blocks.
-    fn sums_examples(&self, operands: &[Labels], result: &[u8], labels: &[u8]) -> bool {
-        let in_all = |label: &u8| operands.iter().all(|own| own.contains(label));
-        let dropped = |(own, outer): (&u8, &u8)| in_all(own) && !self.kept.contains(outer);
-        result.len() > 2 && result.iter().zip(labels).any(dropped)
     }
 
     fn rename(&mut self, operands: &[Labels], result: &[u8], labels: &[u8]) -> Option<Vec<Labels>> {

@@ -100,22 +100,19 @@ impl Problem {
         work + STORE * self.volume(c)
     }
 
-    /// What a product of these operands is: two of one key are one value, whatever the labels inside are called.
-    fn key(&self, members: u32) -> Vec<(NodeId, Vec<u16>)> {
-        const INSIDE: u16 = 256;
+    /// What a product of these operands is: two of one key are one value, whatever their labels are called.
+    fn key(&self, members: u32) -> Vec<(NodeId, Vec<(usize, bool)>)> {
         let carried = self.carried(members);
         let mut own: Vec<usize> = (0..self.factors.len()).filter(|k| members >> k & 1 == 1).collect();
         own.sort_by_key(|k| self.factors[*k].0);
-        let mut inside: Labels = Vec::new();
+        let mut seen: Labels = Vec::new();
         let mut name = |label: u8| {
-            if carried >> label & 1 == 1 {
-                return u16::from(label);
-            }
-            let known = inside.iter().position(|other| *other == label);
-            INSIDE + known.unwrap_or_else(|| {
-                inside.push(label);
-                inside.len() - 1
-            }) as u16
+            let known = seen.iter().position(|other| *other == label);
+            let number = known.unwrap_or_else(|| {
+                seen.push(label);
+                seen.len() - 1
+            });
+            (number, carried >> label & 1 == 1)
         };
         own.into_iter().map(|k| (self.factors[k].0, self.factors[k].1.iter().map(|l| name(*l)).collect())).collect()
     }

@@ -64,7 +64,7 @@ fn is_whole(g: &Graph, id: NodeId, expected: &SizeEnv) -> bool {
 }
 
 fn each(g: &Graph, id: NodeId, expected: &SizeEnv) -> f64 {
-    expected_size(&Size::product(&g.shape(id)[1..]), expected)
+    expected_size(&Size::product(g.shape(id).iter().skip(1)), expected)
 }
 
 /// What is made of a node, up to reductions. `None` if it is needed whole.
@@ -100,6 +100,14 @@ fn region(
         }
     }
     ends.sort_unstable();
+    // A product of examples with each other needs all of them.
+    let halves = |end: &NodeId| {
+        let product = matches!(g.node(*end).op, Op::Contract { .. });
+        product && g.node(*end).inputs.iter().filter(|x| axes.contains_key(*x)).count() != 1
+    };
+    if ends.iter().any(halves) {
+        return None;
+    }
     let (extent, each) = (g.shape(large).first()?.clone(), each(g, large, expected));
     let one_by_one = matches!(g.node(large).op, Op::Build(_));
     (!ends.is_empty()).then_some(Region { large, extent, each, one_by_one, axes, ends })
@@ -112,7 +120,7 @@ fn is_end(g: &Graph, id: NodeId, operand: NodeId, axis: usize) -> bool {
         Op::Reduce { kind, axes } => {
             !axes.contains(&axis) || (!kind.positional && (node.ty.dtype.is_float() || **kind == SUM))
         }
-        Op::Contract { .. } => behind(g, id, operand, axis).is_some(),
+        Op::Contract { .. } => !matches!(g.node(operand).op, Op::Build(_)) && behind(g, id, operand, axis).is_some(),
         _ => false,
     }
 }
