@@ -30,9 +30,8 @@ fn statistic(x: f64[n, t, d], W: f64[d, h], b: f64[h], V: f64[h, k], key: i64) {
 
 fn graph_of(net: &str, result: &str) -> Graph {
     let source = net.replace("RESULT", result);
-    let module: Module = Session::with_threads(1)
-        .compile("statistic.tome", &source)
-        .unwrap_or_else(|error| panic!("{source}\n{error}"));
+    let module: Module =
+        Session::with_threads(1).compile("statistic.tome", &source).unwrap_or_else(|error| panic!("{source}\n{error}"));
     let text = module.emit(&Stage::Graph, Some("statistic")).unwrap_or_else(|error| panic!("{error}"));
     parse(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"))
 }
@@ -150,10 +149,7 @@ const STATISTICS: &[(&str, &str)] = &[
     ("no contraction", "mean(tanh(grad(c[i], W)) for i in 0:n)"),
     ("a share of each gradient", "mean((grad(c[i], W) / norm(grad(c[i], W)))^2 for i in 0:n)"),
     ("signs", "sum(sign(grad(c[i], W)) for i in 0:n)"),
-    (
-        "the gradient of a statistic",
-        "grad(sum(mean(grad(c[i], W)^2 for i in 0:n)), W)",
-    ),
+    ("the gradient of a statistic", "grad(sum(mean(grad(c[i], W)^2 for i in 0:n)), W)"),
     (
         "a loop with everything",
         "var g = zeros_like(W)
@@ -197,6 +193,46 @@ fn no_statistic_holds_batch_times_parameters() {
         println!("{kind}: gram matrix: {needed}");
         if needed >= 100 * 512 * 256 * 8 {
             problems.push(format!("{kind}: gram matrix: {needed} bytes"));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// Costs that a statistic of the whole batch ties together.
+const TIED: &[(&str, &str)] = &[
+    (
+        "a mean",
+        "let z = tanh(x @ W)
+    let c = sum((z - mean(z, axis=0))^2, axis=1)",
+    ),
+    (
+        "batch normalisation",
+        "let z = x @ W
+    let u = (z - mean(z, axis=0)) / (std(z, axis=0) + 0.1)
+    let c = sum(tanh(u + b)^2, axis=1)",
+    ),
+    (
+        "a softmax over the batch",
+        "let z = tanh(x @ W) @ b
+    let c = log_softmax(z)",
+    ),
+];
+
+/// A statistic that is a sum is differentiated once for the batch, not once for each example.
+#[test]
+fn sums_over_the_batch_cost_no_square_of_it() {
+    let mut problems = Vec::new();
+    for (name, cost) in TIED {
+        for statistic in ["mean(grad(c[i], W)^2 for i in 0:n)", "[sum(grad(c[i], W)^2) for i in 0:n]"] {
+            let net = "fn statistic(x: f64[n, d], W: f64[d, h], b: f64[h]) {
+    RESULT
+}
+";
+            let needed = memory(net, &format!("{cost}\n    {statistic}"), &sizes(4000, 1));
+            println!("{name}: {statistic}: {needed}");
+            if needed >= 4000 * 4000 * 8 {
+                problems.push(format!("{name}: {statistic}: {needed} bytes"));
+            }
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));

@@ -203,9 +203,8 @@ impl End {
                 Some(g.map(kind.combine, &[state, part]))
             }
             Carried::Kept(axis) => {
-                let part = rules::index(g, self.node, axis, index, &mut |g, x, axis, index| {
-                    pusher.push(g, x, axis, index)
-                })?;
+                let part =
+                    rules::index(g, self.node, axis, index, &mut |g, x, axis, index| pusher.push(g, x, axis, index))?;
                 let (values, at) = match row {
                     None => (part, index),
                     Some(row) => (batcher.stacked(g, part, row)?, batcher.stacked(g, index, row)?),

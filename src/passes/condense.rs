@@ -5,7 +5,7 @@
 //! gradients.
 
 use super::contract::Term;
-use crate::graph::{Graph, NodeId};
+use crate::graph::Graph;
 use crate::ops::Labels;
 
 /// Whether a sum is taken inside of one of the terms.
@@ -18,26 +18,36 @@ pub(super) fn condensed(g: &mut Graph, terms: Vec<Term>, kept: &[u8]) -> Vec<Ter
     terms.into_iter().map(|term| if inner_labels(&term, kept).is_empty() { term } else { one(g, term, kept) }).collect()
 }
 
+/// Whether a contraction is an outer product once the sums inside of its factors are done.
+pub(super) fn outer_behind_sums(operands: &[Labels], result: &[u8]) -> bool {
+    let mut factors = operands.to_vec();
+    while let Some((label, made)) = next_sum(&factors, result) {
+        factors.retain(|labels| !labels.contains(&label));
+        factors.push(made);
+    }
+    let inner = factors.iter().flatten().any(|label| !result.contains(label));
+    !inner && !factors.iter().any(|labels| result.iter().all(|label| labels.contains(label)))
+}
+
 fn one(g: &mut Graph, term: Term, kept: &[u8]) -> Term {
     let mut term = term;
-    while let Some(label) = next_sum(&term, kept) {
+    loop {
+        let labels: Vec<Labels> = term.iter().map(|(_, labels)| labels.clone()).collect();
+        let Some((label, result)) = next_sum(&labels, kept) else { return absorbed(g, term) };
         let (with, mut rest): (Term, Term) = term.into_iter().partition(|(_, labels)| labels.contains(&label));
-        let outside = union(&rest);
-        let result: Labels = union(&with).into_iter().filter(|l| kept.contains(l) || outside.contains(l)).collect();
         rest.push((g.contract(&with, &result), result));
         term = rest;
     }
-    absorbed(g, term)
 }
 
 /// The labels that are summed over inside of the term.
 fn inner_labels(term: &Term, kept: &[u8]) -> Labels {
-    union(term).into_iter().filter(|label| !kept.contains(label)).collect()
+    union(term.iter().map(|(_, labels)| labels)).into_iter().filter(|label| !kept.contains(label)).collect()
 }
 
-fn union(term: &[(NodeId, Labels)]) -> Labels {
+fn union<'a>(factors: impl Iterator<Item = &'a Labels>) -> Labels {
     let mut all: Labels = Vec::new();
-    for label in term.iter().flat_map(|(_, labels)| labels) {
+    for label in factors.flatten() {
         if !all.contains(label) {
             all.push(*label);
         }
@@ -45,18 +55,20 @@ fn union(term: &[(NodeId, Labels)]) -> Labels {
     all
 }
 
-/// The label of fewest factors that can be summed over without making what is as large as the term's value.
-fn next_sum(term: &Term, kept: &[u8]) -> Option<u8> {
-    let whole: Labels = union(term).into_iter().filter(|label| kept.contains(label)).collect();
+/// The label of fewest factors that can be summed over without making what is as large as the term's value, and the
+/// labels of what that makes.
+fn next_sum(factors: &[Labels], kept: &[u8]) -> Option<(u8, Labels)> {
+    let all = union(factors.iter());
+    let whole: Labels = all.iter().copied().filter(|label| kept.contains(label)).collect();
     let holds = |labels: &Labels| whole.iter().all(|label| labels.contains(label));
-    let mut inner = inner_labels(term, kept);
-    inner.sort_by_key(|label| term.iter().filter(|(_, labels)| labels.contains(label)).count());
-    inner.into_iter().find(|label| {
-        let with: Term = term.iter().filter(|(_, labels)| labels.contains(label)).cloned().collect();
-        let outside: Term = term.iter().filter(|(_, labels)| !labels.contains(label)).cloned().collect();
-        let made: Labels = union(&with).into_iter().filter(|l| kept.contains(l) || union(&outside).contains(l)).collect();
+    let mut inner: Labels = all.into_iter().filter(|label| !kept.contains(label)).collect();
+    inner.sort_by_key(|label| factors.iter().filter(|labels| labels.contains(label)).count());
+    inner.into_iter().find_map(|label| {
+        let with = || factors.iter().filter(|labels| labels.contains(&label));
+        let outside = union(factors.iter().filter(|labels| !labels.contains(&label)));
+        let made: Labels = union(with()).into_iter().filter(|l| kept.contains(l) || outside.contains(l)).collect();
         let more = made.iter().any(|l| !kept.contains(l));
-        more || !holds(&made) || with.iter().any(|(_, labels)| holds(labels))
+        (more || !holds(&made) || with().any(holds)).then_some((label, made))
     })
 }
 

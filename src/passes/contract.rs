@@ -4,7 +4,7 @@
 //! deep inside as they go; powers and absolute values of outer products move onto the factors.
 //! Always holds: a product that is used for something else too is not computed again unless it is an outer product.
 
-use super::condense::{condensed, sums_inside};
+use super::condense::{condensed, outer_behind_sums, sums_inside};
 use crate::graph::{Graph, NodeId, Op, Size, reachable};
 use crate::ops::Labels;
 use crate::ops::elementwise::{ABS, DIVIDE};
@@ -12,7 +12,7 @@ use crate::ops::reduction::SUM;
 use rustc_hash::FxHashMap;
 
 /// The most terms that a product of sums is multiplied out into.
-const TERMS: usize = 16;
+const TERMS: usize = 32;
 
 /// The most operands of one contraction.
 const OPERANDS: usize = 32;
@@ -112,6 +112,8 @@ struct Flattener<'a> {
     kept: Labels,
     /// How many nodes may still be looked into; bounds the work on shared subexpressions.
     budget: usize,
+    /// Whether what is looked into is a factor once: sums may be taken apart without digits being lost in squares.
+    linear: bool,
 }
 
 /// `sum(product, axes)` as a contraction, or a sum of contractions.
@@ -119,7 +121,7 @@ fn sum_of_products(g: &mut Graph, x: NodeId, axes: &[usize], uses: &FxHashMap<No
     let rank = u8::try_from(g.ty(x).rank()).ok()?;
     let labels: Labels = (0..rank).collect();
     let kept: Labels = labels.iter().copied().filter(|&l| !axes.contains(&(l as usize))).collect();
-    let mut flattener = Flattener { uses, fresh: rank, kept: kept.clone(), budget: BUDGET };
+    let mut flattener = Flattener { uses, fresh: rank, kept: kept.clone(), budget: BUDGET, linear: true };
     let terms = flattener.flatten(g, x, &labels, false)?;
     let is_plain = matches!(terms.as_slice(), [term] if term.len() < 2);
     if is_plain {
@@ -142,7 +144,8 @@ fn contraction_of_products(
     for (id, labels) in &factors {
         sizes.extend(labels.iter().copied().zip(g.shape(*id).iter().cloned()));
     }
-    let mut flattener = Flattener { uses, fresh, kept: result.to_vec(), budget: BUDGET };
+    let once = factors.iter().enumerate().all(|(k, (id, _))| factors[..k].iter().all(|(other, _)| other != id));
+    let mut flattener = Flattener { uses, fresh, kept: result.to_vec(), budget: BUDGET, linear: once };
     let mut terms: Vec<Term> = vec![Vec::new()];
     for (id, labels) in &factors {
         let more = flattener.flatten(g, *id, labels, false)?;
@@ -205,7 +208,11 @@ impl Flattener<'_> {
         let shared = shared || self.uses.get(&id).is_some_and(|&count| count > 1);
         match (&node.op, node.inputs.as_slice()) {
             (Op::Map(op), [a, b]) if op.name == "multiply" => {
-                let (mut left, mut right) = (self.flatten(g, *a, labels, shared)?, self.flatten(g, *b, labels, shared)?);
+                let linear = self.linear;
+                self.linear &= scalar(g, *a).is_some() || scalar(g, *b).is_some();
+                let (mut left, mut right) =
+                    (self.flatten(g, *a, labels, shared)?, self.flatten(g, *b, labels, shared)?);
+                self.linear = linear;
                 if sums_inside(&left, labels) && sums_inside(&right, labels) {
                     (left, right) = (condensed(g, left, labels), condensed(g, right, labels));
                 }
@@ -235,7 +242,7 @@ impl Flattener<'_> {
                 let two = g.constant_like(*a, 2.0);
                 multiply_out(&terms, &[vec![(two, Vec::new())]])
             }
-            (Op::Map(op), [a, b]) if op.name == "add" && (has_outer(g, *a, DEPTH) || has_outer(g, *b, DEPTH)) => {
+            (Op::Map(op), [a, b]) if op.name == "add" && self.worth_taking_apart(g, *a, *b) => {
                 let mut terms = self.flatten(g, *a, labels, shared)?;
                 terms.extend(self.flatten(g, *b, labels, shared)?);
                 if terms.len() > TERMS { leaf() } else { Some(terms) }
@@ -273,6 +280,12 @@ impl Flattener<'_> {
         drops && !shared
     }
 
+    /// Whether the terms of a sum are made of smaller factors, so that the sum itself need not be made.
+    fn worth_taking_apart(&self, g: &Graph, a: NodeId, b: NodeId) -> bool {
+        let smaller = self.linear && of_smaller(g, a, DEPTH) && of_smaller(g, b, DEPTH);
+        smaller || has_outer(g, a, DEPTH) || has_outer(g, b, DEPTH)
+    }
+
     fn rename(&mut self, operands: &[Labels], result: &[u8], labels: &[u8]) -> Option<Vec<Labels>> {
         let mut names: FxHashMap<u8, u8> = result.iter().copied().zip(labels.iter().copied()).collect();
         for &label in operands.iter().flatten() {
@@ -302,12 +315,31 @@ fn has_outer(g: &Graph, id: NodeId, depth: usize) -> bool {
         return false;
     }
     match (&node.op, node.inputs.as_slice()) {
-        (Op::Contract { operands, result }, _) => expands(operands, result),
+        (Op::Contract { operands, result }, _) => {
+            expands(operands, result) || (result.len() > 2 && outer_behind_sums(operands, result))
+        }
         (Op::Map(op), inputs) if matches!(op.name, "add" | "negate" | "multiply") => {
             inputs.iter().any(|&x| has_outer(g, x, depth - 1))
         }
         (Op::Transpose { .. }, [x]) => has_outer(g, *x, depth - 1),
         (Op::Cast, _) => unrounded_outer(g, id, depth).is_some(),
+        _ => false,
+    }
+}
+
+/// Whether a value is a sum of products of repeated ones.
+fn of_smaller(g: &Graph, id: NodeId, depth: usize) -> bool {
+    let node = g.node(id);
+    if depth == 0 {
+        return false;
+    }
+    match (&node.op, node.inputs.as_slice()) {
+        (Op::Broadcast { axes }, _) => axes.len() < node.ty.rank(),
+        (Op::Contract { operands, result }, _) => expands(operands, result),
+        (Op::Map(op), inputs) if matches!(op.name, "add" | "negate" | "multiply") => {
+            inputs.iter().all(|&x| of_smaller(g, x, depth - 1))
+        }
+        (Op::Transpose { .. }, [x]) => of_smaller(g, *x, depth - 1),
         _ => false,
     }
 }

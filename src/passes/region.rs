@@ -144,8 +144,13 @@ pub(super) fn behind(g: &Graph, id: NodeId, operand: NodeId, axis: usize) -> Opt
         }
         Op::Contract { operands, result } => {
             let label = |labels: &Vec<u8>| labels.get(axis).copied();
-            let own: Vec<u8> =
-                node.inputs.iter().zip(operands).filter(|(x, _)| **x == operand).filter_map(|(_, l)| label(l)).collect();
+            let own: Vec<u8> = node
+                .inputs
+                .iter()
+                .zip(operands)
+                .filter(|(x, _)| **x == operand)
+                .filter_map(|(_, l)| label(l))
+                .collect();
             let first = own.first()?;
             let one = own.iter().all(|other| other == first);
             result.iter().position(|kept| kept == first).filter(|_| one)

@@ -5,6 +5,7 @@
 
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{CheckKind, Graph, NodeId, Op, reachable};
+use crate::ops::reduction::SUM;
 use crate::ops::rules;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -78,13 +79,56 @@ fn tie(g: &Graph, cost: NodeId, by: &[NodeId]) -> Option<NodeId> {
         }
     }
     let ties = |id: &NodeId| active.contains(id) && whole.contains(id);
-    order.iter().filter(|id| sliced(id)).flat_map(|id| g.node(*id).inputs.clone()).find(ties)
+    let tie = order.iter().filter(|id| sliced(id)).flat_map(|id| g.node(*id).inputs.clone()).find(ties)?;
+    Some(mixing(g, tie, &ties))
+}
+
+/// The operator that mixes examples, below what only passes on what it made.
+fn mixing(g: &Graph, tie: NodeId, ties: &dyn Fn(&NodeId) -> bool) -> NodeId {
+    let mut at = tie;
+    loop {
+        let node = g.node(at);
+        let below = node.inputs.iter().copied().find(ties);
+        let passes = match &node.op {
+            Op::Map(_)
+            | Op::Cast
+            | Op::Broadcast { .. }
+            | Op::Transpose { .. }
+            | Op::Reshape
+            | Op::Slice { .. }
+            | Op::Check(_)
+            | Op::Mark(_)
+            | Op::Checkpoint => true,
+            Op::Gather { .. } => below.is_some_and(|x| matches!(g.node(x).op, Op::Routine(_))),
+            _ => false,
+        };
+        match below.filter(|_| passes) {
+            Some(below) => at = below,
+            None => return at,
+        }
+    }
 }
 
 fn tied(g: &Graph, tie: NodeId) -> Box<Diagnostic> {
+    // What comes back to a sum is the same for every summand.
+    let once = match &g.node(tie).op {
+        Op::Reduce { kind, .. } => **kind == SUM,
+        Op::Contract { .. } => true,
+        _ => false,
+    };
+    let cost = match once {
+        true => {
+            "the result is right; the derivative of this sum is formed once for the batch, and what each example makes of it \
+             is added to its own gradient"
+        }
+        false => {
+            "the result is right; but each example's gradient is a pass through the whole batch, so time and memory grow \
+             with the square of its size"
+        }
+    };
     Diagnostic::warning(codes::TIED_EXAMPLES, g.node(tie).span, "examples are tied together by this value")
         .at("it is computed from the whole batch, so one example's gradient passes through every example")
-        .note("the result is right; it costs one more pass over the batch, in time and memory, for each such value")
+        .note(cost)
         .help("write stop_gradient(…) around it if the statistic is meant to count as constant")
 }
 
