@@ -33,9 +33,11 @@ pub mod runtime;
 pub mod session;
 pub mod syntax;
 
-pub use runtime::array::{Array, ArrayView, DType};
+pub use half;
+pub use ndarray;
+pub use runtime::array::{Array, ArrayView, ArrayViewMut, DType};
 pub use runtime::control::Control;
 pub use session::{
-    Answer, Error, InputSource, Interactive, Kernel, LAST, Measurement, Module, Outlet, Output, RunOptions, Session,
-    Stage, Warning,
+    Answer, Argument, Element, Error, InputSource, Interactive, Kernel, KernelType, LAST, Measurement, Module, Outcome,
+    Outlet, Output, Parameter, Pattern, RunOptions, Session, Signature, Stage, Target, TypedKernel, ValueType, Warning,
 };
