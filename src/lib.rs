@@ -20,6 +20,7 @@
 pub mod check;
 pub mod codegen;
 pub mod diagnostic;
+pub mod embed;
 pub mod format;
 pub mod graph;
 pub mod interp;

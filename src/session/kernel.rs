@@ -30,6 +30,7 @@ pub struct Kernel {
 
 struct Inner {
     signature: Signature,
+    documentation: String,
     graph: Graph,
     sources: Sources,
     native: OnceLock<Result<Runnable, Box<Diagnostic>>>,
@@ -44,9 +45,10 @@ impl std::fmt::Debug for Kernel {
 }
 
 impl Kernel {
-    pub(super) fn new(checked: &Checked, sources: Sources, threads: Arc<Threads>) -> Kernel {
+    pub(super) fn new(checked: &Checked, documentation: String, sources: Sources, threads: Arc<Threads>) -> Kernel {
         let inner = Inner {
             signature: Signature::new(checked),
+            documentation,
             graph: checked.graph.clone(),
             sources,
             native: OnceLock::new(),
@@ -64,6 +66,11 @@ impl Kernel {
     /// What the function takes and gives.
     pub fn signature(&self) -> &Signature {
         &self.inner.signature
+    }
+
+    /// The comment above the function, without its `#`.
+    pub fn documentation(&self) -> &str {
+        &self.inner.documentation
     }
 
     /// Names and types of the arguments, tuples taken apart.

@@ -174,7 +174,19 @@ impl Module {
     /// When there is no such function.
     pub fn kernel(&self, name: &str) -> Result<Kernel, Error> {
         let checked = self.checked(name)?;
-        Ok(Kernel::new(&checked, self.sources.clone(), self.threads.clone()))
+        Ok(Kernel::new(&checked, self.comment_above(name), self.sources.clone(), self.threads.clone()))
+    }
+
+    /// The lines of comment right above a function.
+    fn comment_above(&self, name: &str) -> String {
+        let Some(place) = self.functions.definition(name).map(|function| function.name.span) else {
+            return String::new();
+        };
+        let before = self.sources.get(place.file).1.get(..place.start as usize).unwrap_or_default();
+        let lines = before.lines().rev().skip(1).map(str::trim).take_while(|line| line.starts_with('#'));
+        let mut lines: Vec<&str> = lines.map(|line| line.trim_start_matches('#').trim()).collect();
+        lines.reverse();
+        lines.join("\n")
     }
 
     fn checked(&self, name: &str) -> Result<Rc<Checked>, Error> {
