@@ -21,7 +21,7 @@
 //! ```
 //!
 //! A function `fn rows(x: f64[n, d], w: f64[d]) -> f64[n]` becomes
-//! `fn rows(x: ArrayView2<f64>, w: ArrayView1<f64>) -> Result<Array1<f64>, microtome::Error>`, and `rows_kernel()` gives its
+//! `fn rows(x: ArrayView2<f64>, w: ArrayView1<f64>) -> Result<Array1<f64>, microtome::Error>`, and `kernel::rows()` gives its
 //! [`TypedKernel`], for results in given buffers and for interrupts. Machine code is made once in a process, at the first
 //! call. Functions that take lists or have parameters without a type are compiled where they are called, and are left out
 //! of the module, as are those with more than twelve parameters.
@@ -87,7 +87,7 @@ pub struct Embedded {
 pub fn module(path: &Path) -> Result<Embedded, Error> {
     let program = Session::with_threads(1).compile_file(path)?;
     let mut left_out = Vec::new();
-    let mut functions = String::new();
+    let (mut functions, mut handles) = (String::new(), String::new());
     for name in program.own_functions() {
         if !program.is_kernel(name) {
             left_out.push(format!(
@@ -98,10 +98,14 @@ pub fn module(path: &Path) -> Result<Embedded, Error> {
         let kernel = program.kernel(name)?;
         match too_wide(kernel.signature()) {
             true => left_out.push(format!("`{name}` has more than {MOST} parameters, or a tuple of more parts")),
-            false => functions.push_str(&function(&kernel)),
+            false => {
+                let (function, handle) = function(&kernel);
+                functions.push_str(&function);
+                handles.push_str(&handle);
+            }
         }
     }
-    Ok(Embedded { text: header(&program) + &functions, files: program.files().map(str::to_string).collect(), left_out })
+    Ok(Embedded { text: format!("{}{functions}{HANDLES}{handles}}}\n", header(&program)), files: program.files().map(str::to_string).collect(), left_out })
 }
 
 /// A kernel of a program that a build script has checked. What the functions of the module call.
@@ -113,13 +117,24 @@ pub fn kernel<F: KernelType>(texts: &[(&str, &str)], name: &str) -> Result<Typed
     Session::new().compile_bundle(texts)?.kernel(name)?.typed()
 }
 
+/// What stands above the kernels, which have the names of the functions.
+const HANDLES: &str = "
+/// The kernels behind the functions: for results in given buffers, and for interrupts.
+///
+/// # Errors
+/// None, unless microtome is of another version than the one that wrote this.
+#[allow(clippy::type_complexity)]
+pub mod kernel {
+    #![allow(non_snake_case)]
+";
+
 fn header(program: &Module) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let texts: Vec<String> = program.texts().map(|(name, text)| format!("    ({name:?}, {text:?}),\n")).collect();
     let name = program.files().next().unwrap_or_default().escape_debug();
     format!(
         "// Written by microtome {version} from {name}: change that file instead.\n\n\
-         static TEXTS: &[(&str, &str)] = &[\n{}];\n",
+         static PROGRAM: &[(&str, &str)] = &[\n{}];\n",
         texts.concat()
     )
 }
@@ -134,10 +149,10 @@ fn documentation(kernel: &Kernel) -> String {
     if lines.is_empty() { lines } else { format!("{lines}///\n") }
 }
 
-fn function(kernel: &Kernel) -> String {
+/// The function for a kernel, and the one that gives the kernel.
+fn function(kernel: &Kernel) -> (String, String) {
     let (signature, comment) = (kernel.signature(), documentation(kernel));
     let name = identifier(&signature.name);
-    let handle = format!("{}_kernel", signature.name);
     let parameters = &signature.parameters;
     let names: Vec<String> = parameters.iter().map(|(name, _)| identifier(name)).collect();
     let views: Vec<String> = parameters.iter().map(|(_, ty)| rust(ty, "ArrayView", "'_, ")).collect();
@@ -146,7 +161,7 @@ fn function(kernel: &Kernel) -> String {
     let result = rust(&signature.result, "Array", "");
     let typed = format!("::microtome::TypedKernel<fn({}) -> {result}>", types.join(", "));
     let arguments = if let [one] = names.as_slice() { one.clone() } else { format!("({})", names.join(", ")) };
-    format!(
+    let function = format!(
         "
 {comment}/// `{signature}`
 ///
@@ -154,23 +169,22 @@ fn function(kernel: &Kernel) -> String {
 /// When sizes do not fit each other, when a check of the function fails, or when there is not enough memory.
 #[allow(non_snake_case, clippy::too_many_arguments, clippy::type_complexity)]
 pub fn {name}({}) -> Result<{result}, ::microtome::Error> {{
-    {handle}()?.call({arguments})
-}}
-
-/// The kernel behind `{}`: for results in given buffers, and for interrupts.
-///
-/// # Errors
-/// None, unless microtome is of another version than the one that wrote this.
-#[allow(non_snake_case, clippy::type_complexity)]
-pub fn {handle}() -> Result<&'static {typed}, ::microtome::Error> {{
-    static KERNEL: ::std::sync::OnceLock<Result<{typed}, ::microtome::Error>> = ::std::sync::OnceLock::new();
-    KERNEL.get_or_init(|| ::microtome::embed::kernel(TEXTS, {:?})).as_ref().map_err(Clone::clone)
+    kernel::{name}()?.call({arguments})
 }}
 ",
         listed.join(", "),
+    );
+    let handle = format!(
+        "
+    /// `{signature}`
+    pub fn {name}() -> Result<&'static {typed}, ::microtome::Error> {{
+        static KERNEL: ::std::sync::OnceLock<Result<{typed}, ::microtome::Error>> = ::std::sync::OnceLock::new();
+        KERNEL.get_or_init(|| ::microtome::embed::kernel(super::PROGRAM, {:?})).as_ref().map_err(Clone::clone)
+    }}
+",
         signature.name,
-        signature.name,
-    )
+    );
+    (function, handle)
 }
 
 /// A type in Rust, with `family` for arrays: `::microtome::ndarray::ArrayView2<'_, f64>`.
