@@ -105,7 +105,11 @@ pub fn module(path: &Path) -> Result<Embedded, Error> {
             }
         }
     }
-    Ok(Embedded { text: format!("{}{functions}{HANDLES}{handles}}}\n", header(&program)), files: program.files().map(str::to_string).collect(), left_out })
+    Ok(Embedded {
+        text: format!("{}{functions}{HANDLES}{handles}}}\n", header(&program)),
+        files: program.files().map(str::to_string).collect(),
+        left_out,
+    })
 }
 
 /// A kernel of a program that a build script has checked. What the functions of the module call.

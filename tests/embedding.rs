@@ -165,6 +165,24 @@ fn one_handle_is_stopped_and_the_others_run_on() {
 }
 
 #[test]
+fn a_limit_on_memory_is_kept() {
+    let source =
+        "fn table(x: f64[n]) -> f64[n, n] = [x[i] * x[j] for i in 0:n, j in 0:n]\nfn some(x: f64[n]) = x[x > 0]";
+    let control = Arc::new(Control::default());
+    control.limit_memory(Some(1 << 20));
+    assert_eq!(control.memory_limit(), Some(1 << 20));
+    for name in ["table", "some"] {
+        let kernel = kernel(source, name).under(control.clone());
+        let n = if name == "table" { 1000 } else { 1_000_000 };
+        let text = kernel.call(Array1::<f64>::ones(n)).unwrap_err().to_string();
+        assert!(text.contains("E0504") && text.contains("1.0 MiB are allowed"), "{text}");
+        kernel.call(Array1::<f64>::ones(100)).unwrap();
+    }
+    control.limit_memory(None);
+    kernel(source, "table").under(control).call(Array1::<f64>::ones(1000)).unwrap();
+}
+
+#[test]
 fn handles_go_to_other_threads() {
     fn shared<T: Send + Sync + Clone + 'static>() {}
     shared::<Session>();

@@ -4,6 +4,7 @@
 //! Always holds: everything elementwise is fused into the loop that needs it, unless computing it there costs more.
 
 mod ir;
+mod lives;
 mod lower;
 mod print;
 mod regions;

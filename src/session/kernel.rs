@@ -181,13 +181,21 @@ impl Kernel {
             made
         });
         let runnable = runnable.as_ref().map_err(|problem| self.fail(problem.clone()))?;
-        let results = runnable.call(arguments, &sizes, &self.threads).map_err(|problem| self.fail(problem))?;
+        for (position, (target, &output)) in targets.iter().zip(&inner.graph.outputs).enumerate() {
+            let shape: Option<Vec<i64>> = inner.graph.shape(output).iter().map(|size| size.eval(&sizes)).collect();
+            let shape = shape.map(|shape| shape.into_iter().map(|size| usize::try_from(size).unwrap_or(0)).collect());
+            if let Some(shape) = shape.filter(|shape: &Vec<usize>| shape != target.shape()) {
+                return Err(self.fail(misshapen(self.name(), position, target.shape(), &shape)));
+            }
+        }
+        let results =
+            runnable.call_into(arguments, targets, &sizes, &self.threads).map_err(|problem| self.fail(problem))?;
         for (position, (target, result)) in targets.iter_mut().zip(&results).enumerate() {
-            if !target.assign(result) {
+            if let Some(result) = result.as_ref().filter(|result| !target.assign(result)) {
                 return Err(self.fail(misshapen(self.name(), position, target.shape(), result.shape())));
             }
         }
-        Ok(results)
+        Ok(results.into_iter().flatten().collect())
     }
 
     /// That there is a target for each result, with its element type and number of axes.
