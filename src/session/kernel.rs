@@ -94,6 +94,12 @@ impl Kernel {
         Kernel { inner: self.inner.clone(), threads: Arc::new(self.threads.answering(control)) }
     }
 
+    /// The same kernel on the threads of a session, and under its control.
+    #[must_use]
+    pub fn within(&self, session: &super::Session) -> Kernel {
+        Kernel { inner: self.inner.clone(), threads: session.threads.clone() }
+    }
+
     /// What may stop the calls of this handle, from another thread, and sees how far they are.
     pub fn control(&self) -> Arc<Control> {
         self.threads.control().clone()

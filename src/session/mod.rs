@@ -89,6 +89,12 @@ impl Session {
         Session { threads: Arc::new(Threads::new(threads)) }
     }
 
+    /// The same threads under a control of its own.
+    #[must_use]
+    pub fn under(&self, control: Arc<Control>) -> Session {
+        Session { threads: Arc::new(self.threads.answering(control)) }
+    }
+
     /// What may stop whatever the session runs, from another thread, and sees how far it is.
     pub fn control(&self) -> Arc<Control> {
         self.threads.control().clone()
