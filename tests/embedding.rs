@@ -101,7 +101,7 @@ fn results_are_written_into_given_buffers() {
     rows.call_into((x.view(), w.view(), 0.0), table.row_mut(1)).unwrap();
     rows.call_into((x.view(), w.view(), 7.0), table.column_mut(2)).unwrap();
     rows.call_into((x.view(), w.view(), -3.0), table.slice_mut(s![..;-1, 0])).unwrap();
-    assert_eq!(table, array![[0.0, 0.0, 10.0], [0.0, 3.0, 10.0], [0.0, 3.0, 10.0]]);
+    assert_eq!(table, array![[0.0, 0.0, 10.0], [0.0, 3.0, 10.0], [0.0, 0.0, 10.0]]);
     let source = "fn two(x: f64[n]) = (x * 2, sum(x), x[x > 1])";
     let two = kernel(source, "two");
     let x = array![1.0, 2.0, 3.0];
@@ -192,11 +192,15 @@ fn handles_go_to_other_threads() {
     shared::<Arc<Control>>();
 }
 
-/// Pages of memory from which code runs.
+/// Kilobytes of memory from which code runs that is in no file.
 #[cfg(target_os = "linux")]
 fn executable() -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines().filter(|line| line.contains("r-xp") && !line.contains('/')).count()
+    let extent = |line: &str| {
+        let (from, to) = line.split_whitespace().next()?.split_once('-')?;
+        Some((usize::from_str_radix(to, 16).ok()? - usize::from_str_radix(from, 16).ok()?) / 1024)
+    };
+    maps.lines().filter(|line| line.contains("r-xp") && !line.contains('/')).filter_map(extent).sum()
 }
 
 #[cfg(target_os = "linux")]
@@ -213,11 +217,11 @@ fn code_is_freed_with_the_last_handle() {
     let clones = kernels.clone();
     drop(kernels);
     let held = executable();
-    assert!(held >= before + 50, "{before} {held}");
+    assert!(held >= before + 400, "{before} {held}");
     assert_eq!(clones[99].call(&x).unwrap(), [Array::from(array![100.0])]);
     drop(clones);
     // Other tests of this file run at the same time and hold a few kernels of their own.
-    assert!(executable() < before + 40, "{before} {held} {}", executable());
+    assert!(executable() < before + 200, "{before} {held} {}", executable());
 }
 
 #[test]

@@ -99,15 +99,27 @@ impl<'py> Place<'py> {
     }
 }
 
-fn readable<'py, T: Element>(array: &Bound<'py, PyAny>, dtype: DType, name: &str) -> PyResult<PyReadonlyArrayDyn<'py, T>> {
+fn readable<'py, T: Element>(
+    array: &Bound<'py, PyAny>,
+    dtype: DType,
+    name: &str,
+) -> PyResult<PyReadonlyArrayDyn<'py, T>> {
     let array = typed::<T>(array, dtype, name)?;
-    let array = if is_regular::<T>(array.as_untyped()) { array } else { typed::<T>(&array.call_method0("copy")?, dtype, name)? };
-    array.try_readonly().map_err(|_| {
-        argument_error(format!("{name} is being written to by someone else"), "copy it first: x.copy()")
-    })
+    let array = if is_regular::<T>(array.as_untyped()) {
+        array
+    } else {
+        typed::<T>(&array.call_method0("copy")?, dtype, name)?
+    };
+    array
+        .try_readonly()
+        .map_err(|_| argument_error(format!("{name} is being written to by someone else"), "copy it first: x.copy()"))
 }
 
-fn writable<'py, T: Element>(array: &Bound<'py, PyAny>, dtype: DType, name: &str) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
+fn writable<'py, T: Element>(
+    array: &Bound<'py, PyAny>,
+    dtype: DType,
+    name: &str,
+) -> PyResult<PyReadwriteArrayDyn<'py, T>> {
     let array = typed::<T>(array, dtype, name)?;
     if !is_regular::<T>(array.as_untyped()) {
         let text = format!("{name} is not aligned in memory, so it cannot be written to");

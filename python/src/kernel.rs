@@ -51,7 +51,12 @@ impl Kernel {
             return Err(argument_error(text, "hand over one for each result, in a tuple"));
         }
         let name = |k: usize| format!("the array to write result {k} of `{}` to", self.kernel.name());
-        arrays.iter().zip(&self.outputs).enumerate().map(|(k, (array, dtype))| Place::new(array, *dtype, &name(k))).collect()
+        arrays
+            .iter()
+            .zip(&self.outputs)
+            .enumerate()
+            .map(|(k, (array, dtype))| Place::new(array, *dtype, &name(k)))
+            .collect()
     }
 
     /// Runs the kernel with the interpreter's lock released; the main thread watches for Ctrl-C.
