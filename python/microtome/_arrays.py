@@ -61,7 +61,7 @@ def as_array(value: Any, element: str, rank: int, name: str) -> np.ndarray:
     if element == "bf16":
         return _bits(value, name, is_memory)
     if value.dtype == wanted.numpy:
-        return value
+        return np.asarray(value)
     if not is_memory and value.dtype != object and np.can_cast(value.dtype, wanted.numpy, "same_kind"):
         return np.asarray(value, dtype=wanted.numpy)
     ty = element + (f"[{', '.join('_' * rank)}]" if rank else "")

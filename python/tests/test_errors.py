@@ -72,8 +72,8 @@ def test_wrong_arguments(rows, arguments, code, message):
 
 
 def test_wrong_names(rows):
-    with pytest.raises(mt.ArgumentError, match="unexpected keyword argument 'v'"):
-        rows(np.ones((2, 3)), v=np.ones(3), c=0.0)
+    with pytest.raises(mt.ArgumentError, match="got an unexpected keyword argument 'v'"):
+        rows(np.ones((2, 3)), np.ones(3), c=0.0, v=1.0)
     with pytest.raises(mt.ArgumentError, match="multiple values for argument 'x'"):
         rows(np.ones((2, 3)), np.ones(3), 0.0, x=np.ones((2, 3)))
 

@@ -58,7 +58,7 @@ def test_a_decorated_function_that_does_not_fit_its_program():
 
 def test_what_a_kernel_shows(rows):
     assert repr(rows) == "<microtome fn rows(x: f64[n, d], w: f64[d], c: f64) -> f64[n]>"
-    assert rows.signature in rows._repr_html_() and "<script" not in rows._repr_html_()
+    assert "fn rows(x: f64[n, d], w: f64[d], c: f64) -&gt; f64[n]" in rows._repr_html_()
     escaped = mt.compile("# a <b> & c\nfn f(x: f64) = if x < 1 { x } else { 1.0 }")["f"]._repr_html_()
     assert "a &lt;b&gt; &amp; c" in escaped and "x &lt; 1" in escaped
     assert "graph rows" in rows.emit("graph") and "rows" in rows.explain()
