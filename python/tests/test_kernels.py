@@ -62,7 +62,7 @@ def test_what_a_kernel_shows(rows):
     escaped = mt.compile("# a <b> & c\nfn f(x: f64) = if x < 1 { x } else { 1.0 }")["f"]._repr_html_()
     assert "a &lt;b&gt; &amp; c" in escaped and "x &lt; 1" in escaped
     assert "graph rows" in rows.emit("graph") and "rows" in rows.explain()
-    with pytest.raises(ValueError, match="no stage is called 'loop'; there are tokens, ast, graph"):
+    with pytest.raises(ValueError, match='no stage is called "loop"; there are tokens, ast, graph'):
         rows.emit("loop")
     program = mt.compile("fn f(x: f64) = x\nfn g(x: f64) = x")
     assert repr(program) == "<microtome program: f, g>" and "fn g" in program._repr_html_()
