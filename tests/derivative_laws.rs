@@ -114,7 +114,10 @@ fn filled(row: f64[d]) -> f64[d] {
 
 /// Builtins without an expression, and why.
 const EXEMPT: &[(&str, &str)] = &[
-    ("integers and truth values", "all any argmax argmin argsort bincount bool count find i64 len searchsorted shape size"),
+    (
+        "integers and truth values",
+        "all any argmax argmin argsort bincount bool count find i64 len searchsorted shape size",
+    ),
     ("the same for every argument", "arange eye full full_like linspace ones ones_like zeros zeros_like"),
     ("random numbers", "random.integers random.normal random.permutation random.split random.uniform"),
     ("output, files and time", "clock hist imshow load plot print save"),
@@ -132,6 +135,7 @@ fn every_builtin_is_here() {
     let exempt: Vec<&str> = EXEMPT.iter().flat_map(|(_, names)| names.split(' ')).collect();
     let elementwise: Vec<&str> = elementwise::all().map(|op| op.name).collect();
     let missing: Vec<String> = microtome::check::documentation()
+        .into_iter()
         .map(|(name, ..)| name.to_string())
         .filter(|name| {
             let known = |n: &str| n == name;
@@ -217,10 +221,9 @@ fn forward_and_reverse_mode_agree_with_differences() {
         let h = 1e-5;
         let (above, below) = (moved(&arguments, h), moved(&arguments, -h));
         let (above, below) = (results(name, &kernel, &above), results(name, &kernel, &below));
-        let difference = |k: usize| -> Vec<f64> {
-            above[k].iter().zip(&below[k]).map(|(a, b)| (a - b) / (2.0 * h)).collect()
-        };
-        let mut agree = |what: &str, a: &[f64], b: &[f64], bound: f64| {
+        let difference =
+            |k: usize| -> Vec<f64> { above[k].iter().zip(&below[k]).map(|(a, b)| (a - b) / (2.0 * h)).collect() };
+        let agree = |what: &str, a: &[f64], b: &[f64], bound: f64| {
             let same = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| close(*a, *b, bound));
             assert!(same, "{name}, {what}: {a:?} and {b:?}");
         };
