@@ -87,3 +87,8 @@ pub use session::{
     Answer, Argument, Element, Error, InputSource, Interactive, Kernel, KernelType, LAST, Measurement, Module, Outcome,
     Outlet, Output, Parameter, Pattern, RunOptions, Session, Signature, Stage, Target, TypedKernel, ValueType, Warning,
 };
+
+/// The page about embedding, whose programs run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/embedding.md")]
+mod embedding {}

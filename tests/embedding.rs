@@ -286,6 +286,33 @@ fn the_module_for_a_build_script_runs() {
     assert_eq!(target, array![21.0, 43.0]);
 }
 
+/// Runs this file's test of that name as a build script would run.
+fn build_script(program: &Path, folder: &Path) -> (bool, String) {
+    let mut script = std::process::Command::new(std::env::current_exe().unwrap());
+    script.args(["--exact", "what_a_build_script_tells_cargo", "--nocapture"]);
+    let output = script.env("MICROTOME_TEST_PROGRAM", program).env("OUT_DIR", folder).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn what_a_build_script_tells_cargo() {
+    if let Some(program) = std::env::var_os("MICROTOME_TEST_PROGRAM") {
+        return embed::compile(Path::new(&program));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (done, told) = build_script(&golden("kernels.tome"), folder.path());
+    assert!(done, "{told}");
+    for line in ["cargo::rerun-if-changed=", "kernels.tome", "shapes.tome", "cargo::warning=", "`twice` takes lists"] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert!(std::fs::read_to_string(folder.path().join("kernels.rs")).unwrap().contains("pub fn rows("));
+    let bad = folder.path().join("bad.tome");
+    std::fs::write(&bad, "fn f(x: f64[n]) = x + y\n").unwrap();
+    let (done, told) = build_script(&bad, folder.path());
+    assert!(!done && told.contains("cargo::error=[E0201] Error: there is no `y` here"), "{told}");
+    assert!(!folder.path().join("bad.rs").exists());
+}
+
 #[test]
 fn an_erroneous_program_makes_no_module() {
     let folder = tempfile::tempdir().unwrap();

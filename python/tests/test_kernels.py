@@ -130,6 +130,8 @@ def test_a_program_does_not_pickle():
         pickle.dumps(mt.compile("fn f(x: f64) = x"))
 
 
+# Other packages, and newer Pythons, warn of a fork in a process with threads.
+@pytest.mark.filterwarnings("ignore")
 def test_processes_get_kernels(rows):
     x, w = np.ones((2, 3)), np.ones(3)
     for method in ["spawn", "fork"]:
