@@ -169,7 +169,8 @@ const STATISTICS: &[(&str, &str)] = &[
 fn memory(net: &str, result: &str, sizes: &SizeEnv) -> usize {
     let graph = planned(net, result, sizes);
     let kernel = loops::lower(&graph).unwrap_or_else(|error| panic!("{result}\n{error:?}"));
-    let plan = runtime::memory::plan(&kernel.layout(), sizes, None).unwrap_or_else(|failure| panic!("{result}\n{failure:?}"));
+    let plan =
+        runtime::memory::plan(&kernel.layout(), sizes, None).unwrap_or_else(|failure| panic!("{result}\n{failure:?}"));
     plan.arena + plan.results
 }
 
