@@ -35,6 +35,7 @@ pub mod syntax;
 
 pub use runtime::array::{Array, ArrayView, DType};
 pub use runtime::control::Control;
+pub use runtime::memory::{self, MemoryLimit};
 pub use session::{
     Answer, Error, InputSource, Interactive, Kernel, LAST, Measurement, Module, Outlet, Output, RunOptions, Session,
     Stage, Warning,

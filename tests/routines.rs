@@ -14,7 +14,8 @@ use microtome::loops;
 use microtome::ops::routine::{self, Derivative, Routine};
 use microtome::ops::rules;
 use microtome::pipeline::{self, Context};
-use microtome::runtime::execute::{Arenas, Resources, execute};
+use microtome::runtime::execute::{Resources, execute};
+use microtome::runtime::memory::Arenas;
 use microtome::runtime::threads::Threads;
 use microtome::{Array, ArrayView, DType};
 use ndarray::{ArrayD, IxDyn};
@@ -104,8 +105,9 @@ fn compiled(graph: &Graph, inputs: &[Array], sizes: &SizeEnv, threads: usize) ->
     let views: Vec<ArrayView<'_>> = inputs.iter().map(Array::view).collect();
     let shapes = vec![graph.shape(graph.outputs[0]).to_vec()];
     let (threads, arenas) = (Threads::new(threads), Arenas::default());
-    let resources = Resources { threads: &threads, arenas: &arenas };
-    execute(&kernel, &code, &views, &shapes, sizes, resources).unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).remove(0)
+    let resources = Resources { threads: &threads, arenas: &arenas, held: 0 };
+    let done = execute(&kernel, &code, &views, &shapes, sizes, resources);
+    done.unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).results.remove(0)
 }
 
 /// Every bit, but one NaN is like another.

@@ -1,23 +1,21 @@
-//! Calling a kernel: memory planned, addresses collected, code run, results taken.
+//! Calling a kernel: addresses collected, code run, results taken.
 //!
 //! In: a kernel with its code, and arrays of the sizes it was promised. Out: arrays.
-//! Always holds: scratch memory is one arena, whose size is known before anything runs; buffers whose lives do not
-//! overlap share it.
+//! Always holds: nothing is allocated or run before the whole call is known to fit into memory; what depends on a size that
+//! only running tells is refused when that is known.
 #![allow(unsafe_code)]
 
 use super::array::{Array, ArrayView, DType};
 use super::fault::Fault;
+use super::memory::Arenas;
+use super::plan::plan;
 use super::sizes::Binder;
 use super::threads::Threads;
 use crate::codegen::Compiled;
 use crate::graph::{Size, SizeEnv};
-use crate::loops::{Kernel, Role, Step};
+use crate::loops::{Kernel, Role};
 use ndarray::{ArrayD, Dimension, IxDyn};
 use std::cell::RefCell;
-use std::sync::Mutex;
-
-/// Buffers begin at multiples of this many bytes.
-const ALIGNMENT: usize = 64;
 
 /// Why a call gave no result.
 #[derive(Debug)]
@@ -28,153 +26,11 @@ pub enum Failure {
     Unbound,
     /// More memory is needed than there is.
     Memory {
-        /// Bytes that the call needs for scratch and results.
+        /// Bytes that are needed, with those that the caller holds if these count.
         needed: u64,
         /// Bytes that may be used.
         limit: u64,
     },
-}
-
-/// Memory of a call, planned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// Elements per buffer.
-    elements: Vec<usize>,
-    /// Byte offset in the arena per scratch buffer.
-    offsets: Vec<usize>,
-    /// Bytes of the arena.
-    pub arena: usize,
-    /// Bytes of the results.
-    pub results: usize,
-}
-
-/// Plans the memory of a call at given sizes.
-pub fn plan(kernel: &Kernel, sizes: &SizeEnv) -> Result<Plan, Failure> {
-    let mut elements = Vec::new();
-    let (mut results, mut needed) = (0u64, 0u64);
-    for buffer in &kernel.buffers {
-        // What depends on a size that only running tells gets its memory then.
-        let known = if kernel.is_found(&buffer.elements) { Some(0) } else { buffer.elements.eval(sizes) };
-        let count = known.ok_or(Failure::Unbound)?.max(0) as u64;
-        let bytes = count.saturating_mul(buffer.dtype.size() as u64);
-        match buffer.role {
-            Role::Output(_) => results = results.saturating_add(bytes),
-            Role::Scratch => needed = needed.saturating_add(bytes),
-            Role::Input(_) => {}
-        }
-        elements.push(usize::try_from(count).unwrap_or(usize::MAX));
-    }
-    let limit = memory_limit();
-    if results > limit || (needed > u64::MAX / 4) {
-        return Err(Failure::Memory { needed: needed.saturating_add(results), limit });
-    }
-    let (offsets, arena) = place(kernel, &elements);
-    let total = (arena as u64).saturating_add(results);
-    if total > limit || !is_available(total) {
-        return Err(Failure::Memory { needed: total, limit });
-    }
-    Ok(Plan { elements, offsets, arena, results: results as usize })
-}
-
-/// Whether the system would hand out so much memory at once; asked only for what is large.
-fn is_available(bytes: u64) -> bool {
-    let large = bytes > 1 << 30;
-    !large || usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
-}
-
-/// First and last step that touch each buffer; steps are counted as they stand in the kernel, those inside of others too.
-fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
-    let mut lives: Vec<Option<(usize, usize)>> = vec![None; kernel.buffers.len()];
-    let mut position = 0;
-    for step in &kernel.steps {
-        live_in(step, &mut position, &mut lives);
-    }
-    // What a loop shares with what is outside lives as long as the loop.
-    let mut loops = Vec::new();
-    let mut start = 0;
-    kernel.steps.iter().for_each(|step| loop_ranges(step, &mut start, &mut loops));
-    for (first, last) in loops {
-        for (from, to) in lives.iter_mut().flatten() {
-            let overlaps = *from <= last && first <= *to;
-            if overlaps && (*from < first || last < *to) {
-                (*from, *to) = ((*from).min(first), (*to).max(last));
-            }
-        }
-    }
-    lives
-}
-
-fn live_in(step: &Step, position: &mut usize, lives: &mut [Option<(usize, usize)>]) {
-    let touch = |at: usize, lives: &mut [Option<(usize, usize)>]| {
-        let (reads, writes) = step.buffers();
-        for buffer in reads.into_iter().chain(writes) {
-            if let Some(life) = lives.get_mut(buffer) {
-                *life = Some(life.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-            }
-        }
-    };
-    touch(*position, lives);
-    *position += 1;
-    let blocks = step.blocks();
-    if !blocks.is_empty() {
-        blocks.into_iter().flatten().for_each(|step| live_in(step, position, lives));
-        touch(*position, lives);
-        *position += 1;
-    }
-}
-
-/// First and last step of every loop, inner ones first.
-fn loop_ranges(step: &Step, position: &mut usize, ranges: &mut Vec<(usize, usize)>) {
-    let first = *position;
-    *position += 1;
-    let blocks = step.blocks();
-    if !blocks.is_empty() {
-        blocks.into_iter().flatten().for_each(|step| loop_ranges(step, position, ranges));
-        if matches!(step, Step::Loop(_)) {
-            ranges.push((first, *position));
-        }
-        *position += 1;
-    }
-}
-
-/// Offsets in the arena, first fit in the order in which buffers begin to live.
-fn place(kernel: &Kernel, elements: &[usize]) -> (Vec<usize>, usize) {
-    let lives = lives(kernel);
-    let mut offsets = vec![0; kernel.buffers.len()];
-    let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new();
-    let mut order: Vec<usize> =
-        (0..kernel.buffers.len()).filter(|&b| kernel.buffers[b].role == Role::Scratch).collect();
-    order.sort_by_key(|&b| lives[b].map_or(0, |(first, _)| first));
-    let mut arena = 0;
-    for b in order {
-        let Some((first, last)) = lives[b] else { continue };
-        let bytes = elements[b].saturating_mul(kernel.buffers[b].dtype.size()).next_multiple_of(ALIGNMENT);
-        let mut taken: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(|(_, _, from, to)| *from <= last && first <= *to)
-            .map(|(offset, bytes, ..)| (*offset, *bytes))
-            .collect();
-        taken.sort_unstable();
-        let mut at = 0;
-        for (offset, size) in taken {
-            if at + bytes <= offset {
-                break;
-            }
-            at = at.max(offset + size);
-        }
-        offsets[b] = at;
-        arena = arena.max(at + bytes);
-        placed.push((at, bytes, first, last));
-    }
-    (offsets, arena)
-}
-
-/// Bytes that a call may use: nine tenths of the machine's memory, as far as it tells.
-pub fn memory_limit() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("MemAvailable:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse::<u64>().ok());
-    kib.map_or(u64::MAX / 2, |kib| kib * 1024 / 10 * 9)
 }
 
 /// What a call works with beside its arguments.
@@ -184,6 +40,17 @@ pub struct Resources<'a> {
     pub threads: &'a Threads,
     /// Scratch memory of earlier calls.
     pub arenas: &'a Arenas,
+    /// Bytes that the caller holds and that count towards a limit somebody has set.
+    pub held: u64,
+}
+
+/// What a call has come to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The results.
+    pub results: Vec<Array>,
+    /// The most bytes that the call held beyond its inputs: scratch, results, and inputs that had to be copied.
+    pub peak: u64,
 }
 
 /// Runs a kernel. `inputs` have the dtypes and element counts of the kernel's input buffers at these sizes; `results`
@@ -195,8 +62,11 @@ pub fn execute(
     results: &[Vec<Size>],
     sizes: &SizeEnv,
     resources: Resources<'_>,
-) -> Result<Vec<Array>, Failure> {
+) -> Result<Outcome, Failure> {
     let plan = plan(kernel, sizes)?;
+    let planned = plan.bytes().saturating_add(inputs.iter().map(copied_bytes).sum());
+    let limit = resources.threads.memory();
+    limit.admit(planned, resources.held)?;
     let contiguous: Vec<Contiguous<'_>> = inputs.iter().map(Contiguous::new).collect();
     let mut outputs: Vec<Output> = Vec::new();
     for (k, shape) in results.iter().enumerate() {
@@ -225,23 +95,36 @@ pub fn execute(
     let values = values.ok_or(Failure::Unbound)?;
     // SAFETY: every pointer leads to as many elements of the buffer's dtype as the polynomial says (checked above for
     // inputs and outputs, planned for scratch); inputs are borrowed for the call and not written by generated code.
-    let binder = RefCell::new(Binder::new(kernel, sizes, memory_limit()));
+    let binder = RefCell::new(Binder::new(kernel, sizes, limit, planned.saturating_add(resources.held)));
     let finds = (!kernel.found.is_empty()).then_some(&binder);
     let done = unsafe { code.run_with(&pointers, &values, resources.threads, finds) };
     resources.arenas.give_back(arena);
     let mut binder = binder.into_inner();
-    if let Some((needed, limit)) = binder.refused {
-        return Err(Failure::Memory { needed, limit });
+    if let Some(refused) = binder.refused.take() {
+        return Err(refused);
     }
     done.map_err(Failure::Fault)?;
+    let mut peak = planned.saturating_add(binder.most);
     let finished = outputs.into_iter().zip(results).enumerate().map(|(k, (output, shape))| {
         match shape.iter().any(|size| kernel.is_found(size)) {
-            true => binder.result(k, &extents(shape, &binder.sizes)),
+            true => {
+                let result = binder.result(k, &extents(shape, &binder.sizes));
+                // It is copied out of the memory that had been found for it.
+                peak = peak.saturating_add(result.bytes());
+                result
+            }
             // SAFETY: the kernel has come to its end, so every element of every result has been written.
             false => unsafe { output.finish() },
         }
     });
-    Ok(finished.collect())
+    let results = finished.collect();
+    Ok(Outcome { results, peak })
+}
+
+/// Bytes of the copy that has to be made of an input which is not in C order.
+pub(crate) fn copied_bytes(view: &ArrayView<'_>) -> u64 {
+    let is_contiguous = crate::with_typed_array!(ArrayView, view, a => a.is_standard_layout());
+    if is_contiguous { 0 } else { view.bytes() }
 }
 
 fn extents(shape: &[Size], sizes: &SizeEnv) -> Vec<usize> {
@@ -333,48 +216,5 @@ impl Output {
                 Output::F64(memory, shape) => Array::F64(array(memory, shape)),
             }
         }
-    }
-}
-
-/// Scratch memory of earlier calls, kept for the next ones: fresh pages cost more than many a kernel.
-#[derive(Default)]
-pub struct Arenas(Mutex<Vec<Arena>>);
-
-impl Arenas {
-    /// An arena of at least so many bytes; what it holds is unspecified.
-    fn take(&self, bytes: usize) -> Arena {
-        let kept = self.0.lock().ok().and_then(|mut arenas| {
-            let at = arenas.iter().position(|arena| arena.bytes >= bytes)?;
-            Some(arenas.swap_remove(at))
-        });
-        kept.unwrap_or_else(|| Arena::new(bytes))
-    }
-
-    fn give_back(&self, arena: Arena) {
-        if let Ok(mut arenas) = self.0.lock() {
-            arenas.retain(|other| other.bytes > arena.bytes);
-            arenas.push(arena);
-        }
-    }
-}
-
-/// Scratch memory, aligned to cache lines.
-pub(super) struct Arena {
-    memory: Vec<u8>,
-    start: usize,
-    pub(super) bytes: usize,
-}
-
-impl Arena {
-    pub(super) fn new(bytes: usize) -> Arena {
-        // Zeroed pages come from the system untouched, so what is never used costs nothing.
-        let memory = vec![0u8; bytes + ALIGNMENT];
-        let address = memory.as_ptr().addr();
-        Arena { start: address.next_multiple_of(ALIGNMENT) - address, memory, bytes }
-    }
-
-    pub(super) fn at(&mut self, offset: usize) -> *mut u8 {
-        // `start + offset` lies inside: the plan's offsets are below the arena's size.
-        self.memory.get_mut(self.start + offset..).map_or(std::ptr::null_mut(), <[u8]>::as_mut_ptr)
     }
 }

@@ -9,6 +9,8 @@ pub mod execute;
 pub mod fault;
 pub mod half;
 pub mod math;
+pub mod memory;
+pub mod plan;
 pub mod print;
 pub(crate) mod product;
 pub mod random;

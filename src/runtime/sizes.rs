@@ -5,7 +5,8 @@
 #![allow(unsafe_code)]
 
 use super::array::{Array, DType};
-use super::execute::{Arena, Output};
+use super::execute::{Failure, Output};
+use super::memory::{Arena, MemoryLimit};
 use super::threads::{Context, INTERNAL};
 use crate::graph::SizeEnv;
 use crate::loops::{Kernel, Role};
@@ -17,15 +18,19 @@ pub(crate) struct Binder<'k> {
     pub(crate) sizes: SizeEnv,
     memory: Vec<Option<Arena>>,
     used: u64,
-    limit: u64,
-    /// Bytes that were needed, and may be used, when there was no room.
-    pub(crate) refused: Option<(u64, u64)>,
+    /// The most bytes that have been in use.
+    pub(crate) most: u64,
+    limit: MemoryLimit,
+    /// Bytes that are in use beside these.
+    held: u64,
+    /// Why there was no room.
+    pub(crate) refused: Option<Failure>,
 }
 
 impl<'k> Binder<'k> {
-    pub(crate) fn new(kernel: &'k Kernel, sizes: &SizeEnv, limit: u64) -> Binder<'k> {
+    pub(crate) fn new(kernel: &'k Kernel, sizes: &SizeEnv, limit: MemoryLimit, held: u64) -> Binder<'k> {
         let memory = kernel.buffers.iter().map(|_| None).collect();
-        Binder { kernel, sizes: sizes.clone(), memory, used: 0, limit, refused: None }
+        Binder { kernel, sizes: sizes.clone(), memory, used: 0, most: 0, limit, held, refused: None }
     }
 
     /// Notes the value of the size in a slot; gives the addresses that change, by slot. `None` if there is no room.
@@ -43,11 +48,12 @@ impl<'k> Binder<'k> {
             if self.memory.get(id)?.is_none() || has < bytes {
                 // Room to grow, so that a size that rises by one each time is not moved each time.
                 let wanted = if has == 0 { bytes } else { bytes.saturating_add(bytes / 2) };
-                let total = self.used.saturating_add(wanted);
-                if total > self.limit {
-                    self.refused = Some((total, self.limit));
+                if let Err(refused) = self.limit.admit(self.used.saturating_add(wanted), self.held) {
+                    self.refused = Some(refused);
                     return None;
                 }
+                let total = self.used.saturating_add(wanted);
+                self.most = self.most.max(total);
                 self.used = total - has.min(total);
                 *self.memory.get_mut(id)? = Some(Arena::new(usize::try_from(wanted).ok()?));
             }

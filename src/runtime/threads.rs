@@ -1,4 +1,4 @@
-//! Threads for the outermost loops of kernels, and the control that others have over what runs on them.
+//! Threads for the outermost loops of kernels, the control that others have over what runs on them, and the memory it may use.
 //!
 //! In: a loop as a function of a range, and its extent. Out: the loop run, in blocks on several threads if it pays.
 //! Always holds: blocks depend on the extent and the work alone, never on the number of threads, and of several faults
@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::control::{Control, Count};
+use super::memory::MemoryLimit;
 use super::sizes::{Binder, bind_size};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -33,6 +34,7 @@ pub struct Threads {
     count: usize,
     pool: OnceLock<Option<ThreadPool>>,
     control: Arc<Control>,
+    memory: MemoryLimit,
 }
 
 impl Default for Threads {
@@ -50,7 +52,18 @@ impl Threads {
 
     /// At most `count` threads, whose work answers to `control`.
     pub fn under(count: usize, control: Arc<Control>) -> Threads {
-        Threads { count: count.max(1), pool: OnceLock::new(), control }
+        Threads { count: count.max(1), pool: OnceLock::new(), control, memory: MemoryLimit::default() }
+    }
+
+    /// The same threads, whose work may use so much memory.
+    #[must_use]
+    pub fn within(self, memory: MemoryLimit) -> Threads {
+        Threads { memory, ..self }
+    }
+
+    /// How much memory the work may use.
+    pub fn memory(&self) -> MemoryLimit {
+        self.memory
     }
 
     /// What may stop the work, and sees how far it is.

@@ -10,10 +10,20 @@ use crate::interp::{self, FaultKind};
 use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView};
-use crate::runtime::execute::{Arenas, Failure, Resources, execute};
+use crate::runtime::execute::{Failure, Resources, execute};
 use crate::runtime::fault::Fault;
+use crate::runtime::memory::{Arenas, MemoryLimit, show_bytes};
+use crate::runtime::plan::plan;
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
+
+/// What a call has come to.
+pub(super) struct Called {
+    /// The results.
+    pub results: Vec<Array>,
+    /// The most bytes that it held beyond its inputs; the interpreter does not count them.
+    pub peak: Option<u64>,
+}
 
 /// A graph that can be called.
 pub(super) enum Runnable {
@@ -51,17 +61,20 @@ impl Runnable {
         Ok(Runnable::Interpreted(Box::new(graph)))
     }
 
-    /// Calls it. The arrays have the types of the graph's inputs at these sizes.
-    pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
+    /// Calls it. The arrays have the types of the graph's inputs at these sizes; `held` are the bytes of all arrays that count
+    /// towards the limit already.
+    pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads, held: u64) -> Result<Called> {
         match self {
             Runnable::Native { kernel, code, arenas, results } => {
-                let resources = Resources { threads, arenas };
-                execute(kernel, code, inputs, results, sizes, resources)
-                    .map_err(|failure| explain(failure, &kernel.faults))
+                let resources = Resources { threads, arenas, held };
+                let outcome = execute(kernel, code, inputs, results, sizes, resources)
+                    .map_err(|failure| explain(failure, &kernel.faults, threads.memory()))?;
+                Ok(Called { results: outcome.results, peak: Some(outcome.peak) })
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
-                interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
+                let done = interp::evaluate_under(graph, &inputs, sizes, threads.control());
+                let results = done.map_err(|fault| {
                     let kind = match &fault.kind {
                         FaultKind::Index { axis, index, extent } => {
                             return index_fault(*axis, *index, *extent, fault.span);
@@ -72,8 +85,21 @@ impl Runnable {
                         FaultKind::Unsupported(text) | FaultKind::NoSize(text) => text,
                     };
                     bug(kind)
-                })
+                })?;
+                Ok(Called { results, peak: None })
             }
+        }
+    }
+
+    /// The bytes that a call at these sizes needs beyond its inputs, as planned before it; the interpreter plans nothing. Sizes that
+    /// only running tells count as 0.
+    pub fn planned(&self, sizes: &SizeEnv) -> Result<Option<u64>> {
+        match self {
+            Runnable::Native { kernel, .. } => {
+                let plan = plan(kernel, sizes).map_err(|f| explain(f, &kernel.faults, MemoryLimit::Machine))?;
+                Ok(Some(plan.bytes()))
+            }
+            Runnable::Interpreted(_) => Ok(None),
         }
     }
 }
@@ -88,11 +114,14 @@ pub(super) fn interrupted() -> Box<Diagnostic> {
     Diagnostic::global(codes::INTERRUPTED, "stopped by Ctrl-C")
 }
 
-fn explain(failure: Failure, sites: &[FaultSite]) -> Box<Diagnostic> {
+fn explain(failure: Failure, sites: &[FaultSite], memory: MemoryLimit) -> Box<Diagnostic> {
     match failure {
         Failure::Memory { needed, limit } => {
-            Diagnostic::global(codes::MEMORY, format!("{} are needed, {} are free", bytes(needed), bytes(limit)))
-                .help("work on fewer rows at a time, or reduce before keeping an array")
+            let whose = if memory == MemoryLimit::Machine { "free" } else { "allowed" };
+            let text = format!("{} are needed, {} are {whose}", show_bytes(needed), show_bytes(limit));
+            let error = Diagnostic::global(codes::MEMORY, text)
+                .help("work on fewer rows at a time, or reduce before keeping an array");
+            if memory == MemoryLimit::Machine { error } else { error.note("the limit is the one that --max-memory sets") }
         }
         Failure::Unbound => bug("a size has no value"),
         Failure::Fault(fault) => explain_fault(fault, sites),
@@ -137,15 +166,4 @@ fn assertion_fault(message: Option<&str>, span: Span) -> Box<Diagnostic> {
         Some(message) => Diagnostic::error(codes::ASSERTION, span, message.to_string()).at("this does not hold"),
         None => Diagnostic::error(codes::ASSERTION, span, "the assertion failed").at("this does not hold"),
     }
-}
-
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let (mut value, mut unit) = (count as f64, 0);
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let decimals = usize::from(unit > 0);
-    format!("{value:.decimals$} {}", UNITS.get(unit).copied().unwrap_or("bytes"))
 }

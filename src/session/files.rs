@@ -10,6 +10,7 @@ use crate::syntax::ast::{Import, Input, Item, Statement};
 use crate::syntax::parse_bytes;
 use crate::syntax::span::Span;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Collects the items of a program and of its imports.
 struct Reader {
@@ -75,6 +76,7 @@ pub(super) fn read(sources: Sources, name: &str, source: &[u8], path: Option<&Pa
 
 /// Compiles a text; `path` is where its imports are looked up.
 pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option<&Path>) -> Result<Module, Error> {
+    let start = Instant::now();
     let mut parts = read(Sources::default(), name, source, path);
     // Names that a text with mistakes defines are missing, so nothing more is said of such a program.
     let is_read = parts.problems.is_empty();
@@ -88,7 +90,8 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
         }
     }
     let Parts { sources, functions, inputs, statements, mut problems } = parts;
-    let module = Module { sources, functions, inputs, statements, warnings, threads: session.threads.clone() };
+    let threads = session.threads.clone();
+    let module = Module { sources, functions, inputs, statements, warnings, threads, read: start.elapsed() };
     if problems.is_empty() {
         return Ok(module);
     }

@@ -5,13 +5,16 @@
 
 use super::compile::Runnable;
 use super::error::{Error, Warning};
+use super::measure::{Measurement, repeat};
 use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Graph, SizeEnv, Type};
 use crate::pipeline::Context;
 use crate::runtime::array::{Array, ArrayView};
+use crate::runtime::execute::copied_bytes;
 use crate::runtime::threads::Threads;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// A compiled function. Clones share the code.
 #[derive(Clone)]
@@ -73,6 +76,33 @@ impl Kernel {
         self.run(arguments, &self.0.interpreted, Runnable::interpreted)
     }
 
+    /// The most bytes that a call with these arguments will hold beyond them: scratch memory, results, and copies of arguments
+    /// that are not in C order. Planned before anything runs; compiles the function if that has not been done. Memory for
+    /// sizes that only running tells is not counted.
+    ///
+    /// # Errors
+    /// As [`Kernel::call`] before it runs.
+    pub fn peak_bytes(&self, arguments: &[ArrayView<'_>]) -> Result<u64, Error> {
+        let (runnable, sizes) = self.prepared(arguments, &self.0.native, Runnable::native)?;
+        let planned = runnable.planned(&sizes).map_err(|problem| self.fail(problem))?;
+        Ok(planned.unwrap_or(0).saturating_add(arguments.iter().map(copied_bytes).sum()))
+    }
+
+    /// Compiles the function if that has not been done, and calls it again and again until `budget` is used up, once at
+    /// least; calls to warm up are apart.
+    ///
+    /// # Errors
+    /// As [`Kernel::call`].
+    pub fn measure(&self, arguments: &[ArrayView<'_>], budget: Duration) -> Result<Measurement, Error> {
+        let start = Instant::now();
+        let (runnable, sizes) = self.prepared(arguments, &self.0.native, Runnable::native)?;
+        let compile = start.elapsed();
+        let threads = &*self.0.threads;
+        let measured = repeat(budget, threads, || runnable.call(arguments, &sizes, threads, 0));
+        let (runs, peak_bytes) = measured.map_err(|problem| self.fail(problem))?;
+        Ok(Measurement { compile, runs, peak_bytes })
+    }
+
     /// What compiling warned of; complete after the first call.
     pub fn warnings(&self) -> Vec<Warning> {
         let warnings = self.0.warnings.lock().map(|warnings| warnings.clone()).unwrap_or_default();
@@ -85,9 +115,24 @@ impl Kernel {
         slot: &OnceLock<Result<Runnable, Box<Diagnostic>>>,
         make: fn(&Graph, &mut Context) -> Checking<Runnable>,
     ) -> Result<Vec<Array>, Error> {
+        let (runnable, sizes) = self.prepared(arguments, slot, make)?;
+        let called = runnable.call(arguments, &sizes, &self.0.threads, 0);
+        called.map(|called| called.results).map_err(|problem| self.fail(problem))
+    }
+
+    fn fail(&self, problem: Box<Diagnostic>) -> Error {
+        Error::new(vec![problem], self.0.sources.clone())
+    }
+
+    /// The code, compiled for the sizes of these arguments if there is none yet, and the sizes.
+    fn prepared<'k>(
+        &'k self,
+        arguments: &[ArrayView<'_>],
+        slot: &'k OnceLock<Result<Runnable, Box<Diagnostic>>>,
+        make: fn(&Graph, &mut Context) -> Checking<Runnable>,
+    ) -> Result<(&'k Runnable, SizeEnv), Error> {
         let inner = &*self.0;
-        let fail = |diagnostic| Error::new(vec![diagnostic], inner.sources.clone());
-        let sizes = bind(&inner.name, &inner.graph, arguments).map_err(fail)?;
+        let sizes = bind(&inner.name, &inner.graph, arguments).map_err(|problem| self.fail(problem))?;
         let runnable = slot.get_or_init(|| {
             let mut context = Context { expected: sizes.clone(), warnings: Vec::new() };
             let made = make(&inner.graph, &mut context);
@@ -97,8 +142,8 @@ impl Kernel {
             }
             made
         });
-        let runnable = runnable.as_ref().map_err(|diagnostic| fail(diagnostic.clone()))?;
-        runnable.call(arguments, &sizes, &inner.threads).map_err(fail)
+        let runnable = runnable.as_ref().map_err(|diagnostic| self.fail(diagnostic.clone()))?;
+        Ok((runnable, sizes))
     }
 }
 

@@ -9,31 +9,36 @@ mod compile;
 mod emit;
 mod error;
 mod files;
+mod inputs;
 mod interactive;
 mod kernel;
+mod measure;
 mod output;
 mod plots;
 mod recovery;
 mod script;
 mod stepping;
 
-pub use asking::Measurement;
 pub use emit::Stage;
 pub use error::{Error, Warning};
 pub use interactive::{Answer, Interactive, LAST, Outlet};
 pub use kernel::Kernel;
+pub use measure::Measurement;
 pub use output::Output;
-pub use script::{InputSource, RunOptions};
+pub use inputs::InputSource;
+pub use script::RunOptions;
 
 use crate::check::{Checked, Functions};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::runtime::control::Control;
+use crate::runtime::memory::MemoryLimit;
 use crate::runtime::threads::Threads;
 use crate::syntax::ast::{Input, Statement};
 use crate::syntax::span::Span;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where programs are compiled and run. Cheap to make; kernels outlive it.
 ///
@@ -70,6 +75,8 @@ pub struct Module {
     statements: Vec<Statement>,
     warnings: Vec<Box<Diagnostic>>,
     threads: Arc<Threads>,
+    /// How long it took to read and check it.
+    read: Duration,
 }
 
 impl Session {
@@ -81,6 +88,20 @@ impl Session {
     /// A session whose kernels use at most `threads` threads.
     pub fn with_threads(threads: usize) -> Session {
         Session { threads: Arc::new(Threads::new(threads)) }
+    }
+
+    /// The same session, whose programs and kernels may use so much memory: a program for all of its arrays, a call of a kernel
+    /// beyond its arguments. What needs more is refused before it runs. Without this the limit is nine tenths of what the
+    /// machine has free at the time.
+    #[must_use]
+    pub fn with_max_memory(self, bytes: u64) -> Session {
+        let threads = Threads::under(self.threads.count(), self.control());
+        Session { threads: Arc::new(threads.within(MemoryLimit::Bytes(bytes))) }
+    }
+
+    /// The most threads that its kernels use.
+    pub fn threads(&self) -> usize {
+        self.threads.count()
     }
 
     /// What may stop whatever the session runs, from another thread, and sees how far it is.
