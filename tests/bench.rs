@@ -70,7 +70,10 @@ fn a_function_is_fed_by_name_and_measured() {
     assert_eq!((&object["peak_bytes"], &object["threads"]), (&8000.into(), &1.into()));
     let said = microtome(path, &["bench", "p.tome", "--fn", "scaled", "--input", "in.npz", "--input", "k=3"]);
     let said = text(&said.stdout);
-    assert!(said.starts_with("median ") && said.contains("compiled in") && said.contains("7.8 KiB of memory"), "{said}");
+    assert!(
+        said.starts_with("median ") && said.contains("compiled in") && said.contains("7.8 KiB of memory"),
+        "{said}"
+    );
 }
 
 #[test]

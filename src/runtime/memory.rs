@@ -70,7 +70,8 @@ fn machine_free() -> Option<u64> {
 
 /// What a container may still use. Files that are cached count as used, but can be dropped.
 fn group_free() -> Option<u64> {
-    let number = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
+    let number =
+        |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
     let (most, used) = (number("memory.max")?, number("memory.current")?);
     let stat = std::fs::read_to_string("/sys/fs/cgroup/memory.stat").unwrap_or_default();
     let cached = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<u64>().ok());

@@ -6,8 +6,8 @@
 
 use super::emit::{Stage, emit_graph};
 use super::interactive::{Interactive, Outlet, catch};
-use super::script::{Outside, Runner, is_effect};
 use super::measure::{Measurement, repeat};
+use super::script::{Outside, Runner, is_effect};
 use super::{Error, files};
 use crate::check::{Functions, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};

@@ -121,7 +121,11 @@ fn explain(failure: Failure, sites: &[FaultSite], memory: MemoryLimit) -> Box<Di
             let text = format!("{} are needed, {} are {whose}", show_bytes(needed), show_bytes(limit));
             let error = Diagnostic::global(codes::MEMORY, text)
                 .help("work on fewer rows at a time, or reduce before keeping an array");
-            if memory == MemoryLimit::Machine { error } else { error.note("the limit is the one that --max-memory sets") }
+            if memory == MemoryLimit::Machine {
+                error
+            } else {
+                error.note("the limit is the one that --max-memory sets")
+            }
         }
         Failure::Unbound => bug("a size has no value"),
         Failure::Fault(fault) => explain_fault(fault, sites),

@@ -79,11 +79,8 @@ pub(super) fn repeat(
         Ok(time)
     };
     let warm = Instant::now();
-    while budget > Duration::ZERO {
+    while warm.elapsed() < budget / 8 {
         once()?;
-        if warm.elapsed() >= budget / 8 {
-            break;
-        }
     }
     let began = Instant::now();
     while runs.is_empty() || (began.elapsed() < budget && runs.len() < MOST) {
@@ -128,15 +125,16 @@ impl Module {
         gather(&options.inputs)?.into_iter().for_each(|(name, value)| value.parts(name, &mut given));
         let given = matched(given, &declared, Taker::Function(name))?;
         let pairs = inputs.iter().zip(given);
-        pairs.map(|(input, given)| {
-            let place = |known: &&crate::check::Parameter| {
-                let rest = input.name.strip_prefix(&known.name);
-                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            };
-            let span = checked.parameters.iter().find(place).map_or_else(Span::default, |known| known.span);
-            fitting(&input.name, &input.ty, given.ok_or_else(|| missing(&input.name, span))?)
-        })
-        .collect()
+        pairs
+            .map(|(input, given)| {
+                let place = |known: &&crate::check::Parameter| {
+                    let rest = input.name.strip_prefix(&known.name);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                };
+                let span = checked.parameters.iter().find(place).map_or_else(Span::default, |known| known.span);
+                fitting(&input.name, &input.ty, given.ok_or_else(|| missing(&input.name, span))?)
+            })
+            .collect()
     }
 
     /// Sizes that do not agree are a mistake of who gives the inputs.
@@ -227,8 +225,11 @@ fn measure_pending(
 ) -> Checking<Measurement> {
     let (roots, checks) = runner.wanted();
     if roots.is_empty() && checks.is_empty() {
-        return Err(Diagnostic::global(codes::ARGUMENTS, "there is nothing to measure: the program prints and saves nothing")
-            .help("name a function with --fn, or print what is to be computed"));
+        return Err(Diagnostic::global(
+            codes::ARGUMENTS,
+            "there is nothing to measure: the program prints and saves nothing",
+        )
+        .help("name a function with --fn, or print what is to be computed"));
     }
     runner.given_only = Some(rustc_hash::FxHashSet::default());
     let (graph, inputs) = runner.segment(&roots, &checks);

@@ -21,11 +21,11 @@ mod stepping;
 
 pub use emit::Stage;
 pub use error::{Error, Warning};
+pub use inputs::InputSource;
 pub use interactive::{Answer, Interactive, LAST, Outlet};
 pub use kernel::Kernel;
 pub use measure::Measurement;
 pub use output::Output;
-pub use inputs::InputSource;
 pub use script::RunOptions;
 
 use crate::check::{Checked, Functions};
