@@ -34,19 +34,34 @@ impl Counts {
         let mut counts = Counts::default();
         counts.steps(&kernel.steps);
         let is_array = |buffer: &&loops::Buffer| buffer.role == Role::Scratch && buffer.elements.as_const() != Some(1);
-        counts.scratch = kernel.buffers.iter().enumerate().filter(|(id, _)| is_used(&kernel.steps, *id)).map(|(_, b)| b)
-            .filter(is_array).count();
+        counts.scratch = kernel
+            .buffers
+            .iter()
+            .enumerate()
+            .filter(|(id, _)| is_used(&kernel.steps, *id))
+            .map(|(_, b)| b)
+            .filter(is_array)
+            .count();
         counts
     }
 
     fn steps(&mut self, steps: &[Step]) {
+        let mut at = 0;
+        while at < steps.len() {
+            // What is done once, a check say, is no loop.
+            let nests = |step: &&Step| matches!(step, Step::Nest(nest) if !nest.loops.is_empty());
+            let end = loops::run_end(steps, at);
+            let count = steps[at..end].iter().filter(nests).count();
+            self.nests += count;
+            self.passes += count.min(1);
+            at = end;
+        }
         for step in steps {
             match step {
-                Step::Nest(_) => { self.nests += 1; self.passes += 1; }
                 Step::Product(_) => self.products += 1,
                 Step::Routine(_) => self.routines += 1,
                 Step::Loop(_) => self.loops += 1,
-                Step::If(_) | Step::Bind(_) => {}
+                Step::Nest(_) | Step::If(_) | Step::Bind(_) => {}
             }
             step.blocks().into_iter().for_each(|block| self.steps(block));
         }
@@ -61,10 +76,14 @@ impl Counts {
             ("loop", self.loops),
             ("scratch array", self.scratch),
         ];
+        let together = if self.passes < self.nests { format!(" in {} pass", self.passes) } else { String::new() };
         for (name, count) in all.into_iter().filter(|(_, count)| *count > 0) {
             let s = if count == 1 { "" } else { "s" };
             let comma = if text.len() > 2 { "," } else { "" };
             write!(text, "{comma} {count} {name}{s}").unwrap();
+            if name == "nest" && !together.is_empty() {
+                write!(text, "{together}{}", if self.passes == 1 { "" } else { "es" }).unwrap();
+            }
         }
         text
     }
@@ -73,7 +92,9 @@ impl Counts {
 fn is_used(steps: &[Step], buffer: usize) -> bool {
     steps.iter().any(|step| {
         let (reads, writes) = step.buffers();
-        reads.contains(&buffer) || writes.contains(&buffer) || step.blocks().into_iter().any(|block| is_used(block, buffer))
+        reads.contains(&buffer)
+            || writes.contains(&buffer)
+            || step.blocks().into_iter().any(|block| is_used(block, buffer))
     })
 }
 

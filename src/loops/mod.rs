@@ -11,6 +11,7 @@ mod regions;
 mod reuse;
 mod schedule;
 mod structured;
+mod together;
 mod verify;
 
 pub use checks::hoist_checks;
@@ -19,4 +20,5 @@ pub use ir::{
     Sink, Step, Value,
 };
 pub use lower::lower;
+pub use together::run_end;
 pub use verify::verify;
