@@ -14,7 +14,7 @@ use microtome::loops;
 use microtome::ops::routine::{self, Derivative, Routine};
 use microtome::ops::rules;
 use microtome::pipeline::{self, Context};
-use microtome::runtime::execute::{Resources, execute};
+use microtome::runtime::execute::Resources;
 use microtome::runtime::memory::Arenas;
 use microtome::runtime::threads::Threads;
 use microtome::{Array, ArrayView, DType};
@@ -106,8 +106,8 @@ fn compiled(graph: &Graph, inputs: &[Array], sizes: &SizeEnv, threads: usize) ->
     let shapes = vec![graph.shape(graph.outputs[0]).to_vec()];
     let (threads, arenas) = (Threads::new(threads), Arenas::default());
     let resources = Resources { threads: &threads, arenas: &arenas, held: 0 };
-    let done = execute(&kernel, &code, &views, &shapes, sizes, resources);
-    done.unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).results.remove(0)
+    let done = code.execute(&views, &mut [], &shapes, sizes, resources);
+    done.unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).results.remove(0).expect("a result")
 }
 
 /// Every bit, but one NaN is like another.

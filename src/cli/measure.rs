@@ -4,7 +4,7 @@
 //! Always holds: times are in seconds where a script reads them, and have three digits and a unit where a person does.
 
 use microtome::Measurement;
-use microtome::memory::show_bytes;
+use microtome::runtime::memory::show_bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
 

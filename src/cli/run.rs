@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::report::{Console, Status};
 use super::{interrupt, terminal, watch};
 use clap::Args;
-use microtome::memory::read_bytes;
+use microtome::runtime::memory::read_bytes;
 use microtome::{Error, InputSource, Module, RunOptions, Session};
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -76,7 +76,7 @@ impl Interactive {
                 inputs.iter().filter_map(|id| runner.values.get(id)).map(Array::view).collect();
             let compile = start.elapsed().saturating_sub(runner.ran.get());
             let held = runner.held();
-            let call = || runnable.call(&views, &SizeEnv::new(), runner.threads, held);
+            let call = || runnable.call(&views, &mut [], &SizeEnv::new(), (runner.threads, held));
             let (runs, peak_bytes) = repeat(budget, runner.threads, call)?;
             Ok(Measurement { compile, runs, peak_bytes })
         })

@@ -9,18 +9,17 @@ use crate::graph::{CheckKind, Graph, SizeEnv};
 use crate::interp::{self, FaultKind};
 use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
-use crate::runtime::array::{Array, ArrayView};
-use crate::runtime::execute::{Failure, Resources, execute};
+use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
+use crate::runtime::execute::{Failure, Resources};
 use crate::runtime::fault::Fault;
-use crate::runtime::memory::{Arenas, MemoryLimit, show_bytes};
-use crate::runtime::plan::plan;
+use crate::runtime::memory::{Arenas, show_bytes};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
 
 /// What a call has come to.
 pub(super) struct Called {
-    /// The results.
-    pub results: Vec<Array>,
+    /// The results that could not be written to their targets.
+    pub results: Vec<Option<Array>>,
     /// The most bytes that it held beyond its inputs; the interpreter does not count them.
     pub peak: Option<u64>,
 }
@@ -29,8 +28,8 @@ pub(super) struct Called {
 pub(super) enum Runnable {
     /// Machine code.
     Native {
-        /// The loops it was made of: buffers, sizes and checks.
-        kernel: Box<loops::Kernel>,
+        /// What can go wrong.
+        faults: Vec<FaultSite>,
         /// The code.
         code: Compiled,
         /// Scratch memory of earlier calls.
@@ -53,7 +52,7 @@ impl Runnable {
             loops::verify(&kernel).map_err(|text| bug(&text))?;
         }
         let code = compile(&kernel).map_err(|error| bug(&error.to_string()))?;
-        Ok(Runnable::Native { kernel: Box::new(kernel), code, arenas: Arenas::default(), results })
+        Ok(Runnable::Native { faults: kernel.faults, code, arenas: Arenas::default(), results })
     }
 
     /// Prepares a graph for the interpreter.
@@ -63,19 +62,25 @@ impl Runnable {
     }
 
     /// Calls it. The arrays have the types of the graph's inputs at these sizes; `held` are the bytes of all arrays that count
-    /// towards the limit already.
-    pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads, held: u64) -> Result<Called> {
+    /// towards a limit already. What could be written to the target of its position is not given back.
+    pub fn call(
+        &self,
+        inputs: &[ArrayView<'_>],
+        targets: &mut [ArrayViewMut<'_>],
+        sizes: &SizeEnv,
+        (threads, held): (&Threads, u64),
+    ) -> Result<Called> {
         match self {
-            Runnable::Native { kernel, code, arenas, results } => {
+            Runnable::Native { faults, code, arenas, results } => {
                 let resources = Resources { threads, arenas, held };
-                let outcome = execute(kernel, code, inputs, results, sizes, resources)
-                    .map_err(|failure| explain(failure, &kernel.faults, threads.memory()))?;
+                let done = code.execute(inputs, targets, results, sizes, resources);
+                let allowed = threads.control().memory_limit();
+                let outcome = done.map_err(|failure| explain(failure, faults, allowed))?;
                 Ok(Called { results: outcome.results, peak: Some(outcome.peak) })
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
-                let done = interp::evaluate_under(graph, &inputs, sizes, threads.control());
-                let results = done.map_err(|fault| {
+                let results = interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
                     let kind = match &fault.kind {
                         FaultKind::Index { axis, index, extent } => {
                             return index_fault(*axis, *index, *extent, fault.span);
@@ -87,7 +92,7 @@ impl Runnable {
                     };
                     bug(kind)
                 })?;
-                Ok(Called { results, peak: None })
+                Ok(Called { results: results.into_iter().map(Some).collect(), peak: None })
             }
         }
     }
@@ -96,12 +101,18 @@ impl Runnable {
     /// only running tells count as 0.
     pub fn planned(&self, sizes: &SizeEnv) -> Result<Option<u64>> {
         match self {
-            Runnable::Native { kernel, .. } => {
-                let plan = plan(kernel, sizes).map_err(|f| explain(f, &kernel.faults, MemoryLimit::Machine))?;
-                Ok(Some(plan.bytes()))
+            Runnable::Native { code, faults, .. } => {
+                code.planned(sizes).map(Some).map_err(|failure| explain(failure, faults, None))
             }
             Runnable::Interpreted(_) => Ok(None),
         }
+    }
+}
+
+impl Called {
+    /// The results, none of which had a target.
+    pub fn arrays(self) -> Vec<Array> {
+        self.results.into_iter().flatten().collect()
     }
 }
 
@@ -115,19 +126,18 @@ pub(super) fn interrupted() -> Box<Diagnostic> {
     Diagnostic::global(codes::INTERRUPTED, "stopped by Ctrl-C")
 }
 
-fn explain(failure: Failure, sites: &[FaultSite], memory: MemoryLimit) -> Box<Diagnostic> {
+fn explain(failure: Failure, sites: &[FaultSite], allowed: Option<u64>) -> Box<Diagnostic> {
     match failure {
-        Failure::Memory { needed, limit } => {
-            let whose = if memory == MemoryLimit::Machine { "free" } else { "allowed" };
-            let text = format!("{} are needed, {} are {whose}", show_bytes(needed), show_bytes(limit));
-            let error = Diagnostic::global(codes::MEMORY, text)
-                .help("work on fewer rows at a time, or reduce before keeping an array");
-            if memory == MemoryLimit::Machine {
-                error
-            } else {
-                error.note("the limit is the one that --max-memory sets")
-            }
-        }
+        Failure::Memory { needed, limit } if allowed == Some(limit) => Diagnostic::global(
+            codes::MEMORY,
+            format!("{} are needed, {} are allowed", show_bytes(needed), show_bytes(limit)),
+        )
+        .help("work on fewer rows at a time, or allow more: --max-memory"),
+        Failure::Memory { needed, limit } => Diagnostic::global(
+            codes::MEMORY,
+            format!("{} are needed, {} are free", show_bytes(needed), show_bytes(limit)),
+        )
+        .help("work on fewer rows at a time, or reduce before keeping an array"),
         Failure::Unbound => bug("a size has no value"),
         Failure::Fault(fault) => explain_fault(fault, sites),
     }

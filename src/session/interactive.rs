@@ -13,7 +13,6 @@ use crate::graph::{Graph, NodeId, Op, reachable};
 use crate::plot::Terminal;
 use crate::runtime::array::Array;
 use crate::runtime::control::Control;
-use crate::runtime::memory::MemoryLimit;
 use crate::runtime::threads::Threads;
 use crate::syntax::ast::{Block, Expr, ExprKind, Name, Pattern, Statement, StatementKind};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -124,17 +123,7 @@ impl Interactive {
 
     /// From here on at most so many.
     pub fn set_threads(&mut self, count: usize) {
-        self.threads = Arc::new(Threads::under(count, self.control()).within(self.memory()));
-    }
-
-    /// How much memory the session's arrays and what runs on them may use.
-    pub fn memory(&self) -> MemoryLimit {
-        self.threads.memory()
-    }
-
-    /// From here on so much.
-    pub fn set_memory(&mut self, limit: MemoryLimit) {
-        self.threads = Arc::new(Threads::under(self.threads(), self.control()).within(limit));
+        self.threads = Arc::new(Threads::under(count, self.control()));
     }
 
     /// Whether inputs run in the reference interpreter.

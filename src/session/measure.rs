@@ -240,7 +240,7 @@ fn measure_pending(
     let compile = checking.elapsed().saturating_sub(runner.ran.get() + read());
     let views: Vec<ArrayView<'_>> = inputs.iter().filter_map(|id| runner.values.get(id)).map(Array::view).collect();
     let held = views.iter().map(ArrayView::bytes).sum();
-    let call = || runnable.call(&views, &crate::graph::SizeEnv::new(), runner.threads, held);
+    let call = || runnable.call(&views, &mut [], &crate::graph::SizeEnv::new(), (runner.threads, held));
     let (runs, peak_bytes) = repeat(budget, runner.threads, call)?;
     Ok(Measurement { compile, runs, peak_bytes })
 }

@@ -4,7 +4,7 @@
 //! Always holds: all inputs and statements are checked before anything is printed or written (a program that asks for
 //! the time, or that loads what it saves, is run up to there first), and effects happen in program order.
 
-use super::compile::{Runnable, interrupted};
+use super::compile::{Called, Runnable, interrupted};
 use super::inputs::{Given, InputSource, Taker, bind_inputs, declare, gather, matched};
 use super::interactive::{Outlet, bound_nodes};
 use super::recovery::{self, Before, Closed};
@@ -508,9 +508,9 @@ impl Runner<'_, '_> {
         let runnable = self.runnable(graph, context)?;
         let views: Vec<ArrayView<'_>> = inputs.iter().filter_map(|id| self.values.get(id)).map(Array::view).collect();
         let start = Instant::now();
-        let called = runnable.call(&views, &SizeEnv::new(), self.threads, self.held());
+        let called = runnable.call(&views, &mut [], &SizeEnv::new(), (self.threads, self.held()));
         self.ran.set(self.ran.get() + start.elapsed());
-        called.map(|called| called.results)
+        called.map(Called::arrays)
     }
 
     /// Whether nothing is done to the world.

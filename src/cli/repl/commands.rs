@@ -7,8 +7,8 @@ use super::super::measure::{duration, lines};
 use super::super::{doc, report::print};
 use super::{Next, Repl};
 use microtome::diagnostic::{Diagnostic, Sources, codes, nearest};
-use microtome::memory::{read_bytes, show_bytes};
-use microtome::{Error, MemoryLimit, Stage, io};
+use microtome::runtime::memory::{memory_limit, read_bytes, show_bytes};
+use microtome::{Error, Stage, io};
 use std::path::Path;
 use std::time::Duration;
 
@@ -252,14 +252,16 @@ fn reset(repl: &mut Repl, _: &str) -> Result<(), Error> {
 }
 
 fn memory(repl: &mut Repl, argument: &str) -> Result<(), Error> {
+    let control = repl.session.control();
     match argument {
         "" => {}
-        "free" => repl.session.set_memory(MemoryLimit::Machine),
-        text => repl.session.set_memory(MemoryLimit::Bytes(read_bytes(text).map_err(|wrong| usage(&wrong))?)),
+        "free" => control.limit_memory(None),
+        text => control.limit_memory(Some(read_bytes(text).map_err(|wrong| usage(&wrong))?)),
     }
-    let limit = repl.session.memory();
-    let whose = if limit == MemoryLimit::Machine { "nine tenths of what is free" } else { "as it was set" };
-    println!("{}, {whose}", show_bytes(limit.bytes()));
+    match control.memory_limit() {
+        Some(limit) => println!("{}, as it was set", show_bytes(limit)),
+        None => println!("{}, nine tenths of what is free", show_bytes(memory_limit(None))),
+    }
     Ok(())
 }
 

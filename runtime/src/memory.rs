@@ -1,59 +1,125 @@
-//! Memory: how much a call may use, and scratch memory that is kept between calls.
+//! The memory of a call: planned before it, and kept for the next one.
 //!
-//! In: what a call needs, and what is allowed. Out: arenas, or a refusal with both numbers.
-//! Always holds: what is refused has not been allocated.
+//! In: a layout and the values of its sizes. Out: offsets in one arena, and the arena.
+//! Always holds: buffers whose lives do not overlap share memory; what is asked for is compared with what there is first.
 
 use super::execute::Failure;
+use super::layout::{Layout, Role};
+use crate::size::SizeEnv;
 use std::sync::Mutex;
 
 /// Buffers begin at multiples of this many bytes.
-pub(super) const ALIGNMENT: usize = 64;
+const ALIGNMENT: usize = 64;
 
-/// Up to so many bytes the machine is not asked whether it has them: to ask takes longer than a small kernel.
-const SMALL: u64 = 32 << 20;
+/// So many bytes are taken without a look at what is free.
+const SMALL: u64 = 1 << 24;
 
-/// How much memory what runs may use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MemoryLimit {
-    /// Nine tenths of what the machine has free at the time.
-    #[default]
-    Machine,
-    /// So many bytes, for all arrays that a program holds, or for a call of a function beyond its arguments.
-    Bytes(u64),
+/// Memory of a call, planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Elements per buffer.
+    pub(super) elements: Vec<usize>,
+    /// Byte offset in the arena per scratch buffer.
+    pub(super) offsets: Vec<usize>,
+    /// Bytes of the arena.
+    pub arena: usize,
+    /// Bytes of the results.
+    pub results: usize,
 }
 
-impl MemoryLimit {
-    /// Whether `needed` more bytes may be used beside `held` that are in use already.
-    ///
-    /// # Errors
-    /// [`Failure::Memory`] with both numbers.
-    pub fn admit(self, needed: u64, held: u64) -> Result<(), Failure> {
-        let allowed = match self {
-            MemoryLimit::Machine if needed <= SMALL => return Ok(()),
-            // What is held is no longer free.
-            MemoryLimit::Machine => (needed, free() / 10 * 9),
-            MemoryLimit::Bytes(limit) => (needed.saturating_add(held), limit),
-        };
-        let (needed_in_all, limit) = allowed;
-        if needed_in_all > limit {
-            return Err(Failure::Memory { needed: needed_in_all, limit });
-        }
-        if is_available(needed) { Ok(()) } else { Err(Failure::Memory { needed, limit: free().min(limit) }) }
+impl Plan {
+    /// Bytes of scratch and results.
+    pub fn bytes(&self) -> u64 {
+        (self.arena as u64).saturating_add(self.results as u64)
     }
+}
 
-    /// The bytes that may be used now.
-    pub fn bytes(self) -> u64 {
-        match self {
-            MemoryLimit::Machine => free() / 10 * 9,
-            MemoryLimit::Bytes(limit) => limit,
+/// Plans the memory of a call at given sizes; `allowed` is a limit that was set.
+pub fn plan(layout: &Layout, sizes: &SizeEnv, allowed: Option<u64>) -> Result<Plan, Failure> {
+    let mut elements = Vec::new();
+    let (mut results, mut needed) = (0u64, 0u64);
+    for buffer in &layout.buffers {
+        // What depends on a size that only running tells gets its memory then.
+        let known = if layout.is_found(&buffer.elements) { Some(0) } else { buffer.elements.eval(sizes) };
+        let count = known.ok_or(Failure::Unbound)?.max(0) as u64;
+        let bytes = count.saturating_mul(buffer.dtype.size() as u64);
+        match buffer.role {
+            Role::Output(_) => results = results.saturating_add(bytes),
+            Role::Scratch => needed = needed.saturating_add(bytes),
+            Role::Input(_) => {}
         }
+        elements.push(usize::try_from(count).unwrap_or(usize::MAX));
     }
+    let sum = needed.saturating_add(results);
+    if sum > u64::MAX / 4 {
+        return Err(Failure::Memory { needed: sum, limit: memory_limit(allowed) });
+    }
+    let (offsets, arena) = place(layout, &elements);
+    let total = (arena as u64).saturating_add(results);
+    admit(allowed, total, 0)?;
+    Ok(Plan { elements, offsets, arena, results: results as usize })
 }
 
 /// Whether the system would hand out so much memory at once; asked only for what is large.
 fn is_available(bytes: u64) -> bool {
     let large = bytes > 1 << 30;
     !large || usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
+}
+
+/// Offsets in the arena, first fit in the order in which buffers begin to live.
+fn place(layout: &Layout, elements: &[usize]) -> (Vec<usize>, usize) {
+    let lives = &layout.lives;
+    let mut offsets = vec![0; layout.buffers.len()];
+    let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new();
+    let mut order: Vec<usize> =
+        (0..layout.buffers.len()).filter(|&b| layout.buffers[b].role == Role::Scratch).collect();
+    order.sort_by_key(|&b| lives.get(b).copied().flatten().map_or(0, |(first, _)| first));
+    let mut arena = 0;
+    for b in order {
+        let Some((first, last)) = lives.get(b).copied().flatten() else { continue };
+        let bytes = elements[b].saturating_mul(layout.buffers[b].dtype.size()).next_multiple_of(ALIGNMENT);
+        let mut taken: Vec<(usize, usize)> = placed
+            .iter()
+            .filter(|(_, _, from, to)| *from <= last && first <= *to)
+            .map(|(offset, bytes, ..)| (*offset, *bytes))
+            .collect();
+        taken.sort_unstable();
+        let mut at = 0;
+        for (offset, size) in taken {
+            if at + bytes <= offset {
+                break;
+            }
+            at = at.max(offset + size);
+        }
+        offsets[b] = at;
+        arena = arena.max(at + bytes);
+        placed.push((at, bytes, first, last));
+    }
+    (offsets, arena)
+}
+
+/// Bytes that may be used: nine tenths of what the machine, or the container, has free, as far as they tell, and no more than
+/// was allowed.
+pub fn memory_limit(allowed: Option<u64>) -> u64 {
+    (free() / 10 * 9).min(allowed.unwrap_or(u64::MAX))
+}
+
+/// Whether `needed` more bytes may be used beside `held` that count towards what was allowed.
+///
+/// # Errors
+/// [`Failure::Memory`] with both numbers.
+pub fn admit(allowed: Option<u64>, needed: u64, held: u64) -> Result<(), Failure> {
+    let all = needed.saturating_add(held);
+    if let Some(limit) = allowed.filter(|&limit| all > limit) {
+        return Err(Failure::Memory { needed: all, limit });
+    }
+    // Asking the system takes longer than many a kernel, so it is asked only for what is not small.
+    if needed <= SMALL {
+        return Ok(());
+    }
+    // What is held is no longer free.
+    let limit = memory_limit(None);
+    if needed > limit || !is_available(needed) { Err(Failure::Memory { needed, limit }) } else { Ok(()) }
 }
 
 /// Bytes that the machine has free, and the group of processes that this one belongs to; without bound where neither says.
@@ -115,7 +181,7 @@ pub fn read_bytes(text: &str) -> Result<u64, String> {
     if (1.0..=u64::MAX as f64).contains(&bytes) { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
-/// Scratch memory of earlier calls, kept for the next ones: fresh pages cost more than many a kernel.
+/// Scratch memory of earlier calls, kept for the next ones: fresh pages cost more than many a layout.
 #[derive(Default)]
 pub struct Arenas(Mutex<Vec<Arena>>);
 
@@ -184,12 +250,11 @@ mod tests {
 
     #[test]
     fn a_limit_counts_what_is_held() {
-        let limit = MemoryLimit::Bytes(1000);
-        assert!(limit.admit(600, 400).is_ok());
-        let refused = limit.admit(600, 401).expect_err("too much");
+        assert!(admit(Some(1000), 600, 400).is_ok());
+        let refused = admit(Some(1000), 600, 401).expect_err("too much");
         assert!(matches!(refused, Failure::Memory { needed: 1001, limit: 1000 }), "{refused:?}");
-        assert!(MemoryLimit::Machine.admit(1 << 20, u64::MAX).is_ok());
-        assert!(MemoryLimit::Machine.admit(1 << 55, 0).is_err());
-        assert!(MemoryLimit::Bytes(u64::MAX).admit(1 << 55, 0).is_err());
+        assert!(admit(None, 1 << 20, u64::MAX).is_ok());
+        assert!(admit(None, 1 << 55, 0).is_err());
+        assert!(admit(Some(u64::MAX), 1 << 55, 0).is_err());
     }
 }
