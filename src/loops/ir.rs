@@ -8,6 +8,7 @@ use crate::graph::{CheckKind, Constant, Size, SizeVar};
 use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use crate::syntax::span::Span;
+use std::collections::BTreeMap;
 
 /// A buffer of the kernel, by position.
 pub type BufferId = usize;
@@ -30,6 +31,8 @@ pub struct Kernel {
     pub steps: Vec<Step>,
     /// What can go wrong while running; `Inst::Check` names one by position.
     pub faults: Vec<FaultSite>,
+    /// What sizes that a [`Bind`] finds out are at most, where that is known.
+    pub bounds: BTreeMap<SizeVar, Size>,
 }
 
 /// A contiguous piece of memory.
@@ -41,6 +44,8 @@ pub struct Buffer {
     pub elements: Size,
     /// Whose memory it is.
     pub role: Role,
+    /// The expression whose value it first holds.
+    pub span: Span,
 }
 
 /// Whose memory a buffer is.
@@ -88,6 +93,10 @@ pub struct Loop {
     pub counter: BufferId,
     /// The most iterations there are.
     pub limit: Scalar,
+    /// No more than so many, whatever the data; `None` if nothing is known.
+    pub most: Option<Size>,
+    /// The expression that it computes.
+    pub span: Span,
     /// What decides whether there is another iteration; computed before each one.
     pub head: Vec<Step>,
     /// Whether there is: a truth value that the head has computed. Always, if there is none.
@@ -232,6 +241,8 @@ pub struct Nest {
     pub body: Vec<Inst>,
     /// What happens to the result of an iteration.
     pub sink: Sink,
+    /// The expression that it computes.
+    pub span: Span,
 }
 
 /// `constant + Σ factor · loop + Σ factor · value`.
@@ -327,6 +338,8 @@ pub struct Product {
     pub b: Matrix,
     /// The result; overwritten.
     pub c: Matrix,
+    /// The expression that it computes.
+    pub span: Span,
 }
 
 /// A routine, run for each row of its operands. Rows lie one behind the other, in C order.
@@ -342,6 +355,8 @@ pub struct Call {
     pub operands: Vec<Rows>,
     /// Where the result's rows lie; overwritten.
     pub result: Rows,
+    /// The expression that it computes.
+    pub span: Span,
 }
 
 /// Rows in memory, from the beginning of a buffer.
@@ -390,7 +405,7 @@ impl Affine {
     #[must_use]
     pub fn plus(&self, other: &Affine) -> Affine {
         fn merge(a: &[(usize, Size)], b: &[(usize, Size)]) -> Vec<(usize, Size)> {
-            let mut sum: std::collections::BTreeMap<usize, Size> = std::collections::BTreeMap::new();
+            let mut sum: BTreeMap<usize, Size> = BTreeMap::new();
             for (key, factor) in a.iter().chain(b) {
                 let entry = sum.entry(*key).or_default();
                 *entry = entry.plus(factor);

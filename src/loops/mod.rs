@@ -3,7 +3,10 @@
 //! In: an array graph after all passes. Out: a [`Kernel`] for the code generator.
 //! Always holds: everything elementwise is fused into the loop that needs it, unless computing it there costs more.
 
+mod bounds;
+mod cost;
 mod ir;
+mod lives;
 mod lower;
 mod print;
 mod regions;
@@ -12,9 +15,11 @@ mod schedule;
 mod structured;
 mod verify;
 
+pub use cost::{Cost, Moment, Unknown, Work};
 pub use ir::{
     Affine, Bind, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar,
     Sink, Step, Value,
 };
+pub use lives::lives;
 pub use lower::lower;
 pub use verify::verify;

@@ -11,7 +11,7 @@ use super::sizes::Binder;
 use super::threads::Threads;
 use crate::codegen::Compiled;
 use crate::graph::{Size, SizeEnv};
-use crate::loops::{Kernel, Role, Step};
+use crate::loops::{Kernel, Role, lives};
 use ndarray::{ArrayD, Dimension, IxDyn};
 use std::cell::RefCell;
 use std::sync::Mutex;
@@ -80,61 +80,6 @@ pub fn plan(kernel: &Kernel, sizes: &SizeEnv) -> Result<Plan, Failure> {
 fn is_available(bytes: u64) -> bool {
     let large = bytes > 1 << 30;
     !large || usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok())
-}
-
-/// First and last step that touch each buffer; steps are counted as they stand in the kernel, those inside of others too.
-fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
-    let mut lives: Vec<Option<(usize, usize)>> = vec![None; kernel.buffers.len()];
-    let mut position = 0;
-    for step in &kernel.steps {
-        live_in(step, &mut position, &mut lives);
-    }
-    // What a loop shares with what is outside lives as long as the loop.
-    let mut loops = Vec::new();
-    let mut start = 0;
-    kernel.steps.iter().for_each(|step| loop_ranges(step, &mut start, &mut loops));
-    for (first, last) in loops {
-        for (from, to) in lives.iter_mut().flatten() {
-            let overlaps = *from <= last && first <= *to;
-            if overlaps && (*from < first || last < *to) {
-                (*from, *to) = ((*from).min(first), (*to).max(last));
-            }
-        }
-    }
-    lives
-}
-
-fn live_in(step: &Step, position: &mut usize, lives: &mut [Option<(usize, usize)>]) {
-    let touch = |at: usize, lives: &mut [Option<(usize, usize)>]| {
-        let (reads, writes) = step.buffers();
-        for buffer in reads.into_iter().chain(writes) {
-            if let Some(life) = lives.get_mut(buffer) {
-                *life = Some(life.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-            }
-        }
-    };
-    touch(*position, lives);
-    *position += 1;
-    let blocks = step.blocks();
-    if !blocks.is_empty() {
-        blocks.into_iter().flatten().for_each(|step| live_in(step, position, lives));
-        touch(*position, lives);
-        *position += 1;
-    }
-}
-
-/// First and last step of every loop, inner ones first.
-fn loop_ranges(step: &Step, position: &mut usize, ranges: &mut Vec<(usize, usize)>) {
-    let first = *position;
-    *position += 1;
-    let blocks = step.blocks();
-    if !blocks.is_empty() {
-        blocks.into_iter().flatten().for_each(|step| loop_ranges(step, position, ranges));
-        if matches!(step, Step::Loop(_)) {
-            ranges.push((first, *position));
-        }
-        *position += 1;
-    }
 }
 
 /// Offsets in the arena, first fit in the order in which buffers begin to live.

@@ -3,7 +3,7 @@
 //! In: text or a path. Out: a [`Module`], its functions checked.
 //! Always holds: each file is read once, however often it is imported.
 
-use super::{Error, Module, Session};
+use super::{Error, Module, Session, contracts};
 use crate::check::Functions;
 use crate::diagnostic::{Diagnostic, Sources, codes};
 use crate::syntax::ast::{Import, Input, Item, Statement};
@@ -86,6 +86,9 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
             Err(problem) if !parts.problems.contains(&problem) => parts.problems.push(problem),
             Err(_) => {}
         }
+    }
+    if parts.problems.is_empty() {
+        parts.problems = contracts::problems(&parts.functions, parts.functions.names());
     }
     let Parts { sources, functions, inputs, statements, mut problems } = parts;
     let module = Module { sources, functions, inputs, statements, warnings, threads: session.threads.clone() };

@@ -6,6 +6,7 @@
 
 mod asking;
 mod compile;
+mod contracts;
 mod emit;
 mod error;
 mod files;
