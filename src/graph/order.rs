@@ -9,7 +9,8 @@ use super::size::{Size, SizeVar};
 /// subtracted needs no cover. Constants are left out of what is given back; what grows fastest comes first.
 pub fn grows_within(cost: &Size, bound: &Size) -> Vec<Size> {
     let allowed: Vec<&[SizeVar]> = bound.monomials().filter(|(_, c)| *c > 0).map(|(vars, _)| vars).collect();
-    let mut uncovered: Vec<(&[SizeVar], i64)> = cost.monomials().filter(|(vars, c)| *c > 0 && !allowed.iter().any(|by| divides(vars, by))).collect();
+    let mut uncovered: Vec<(&[SizeVar], i64)> =
+        cost.monomials().filter(|(vars, c)| *c > 0 && !allowed.iter().any(|by| divides(vars, by))).collect();
     uncovered.sort_by_key(|(vars, _)| std::cmp::Reverse(vars.len()));
     uncovered.into_iter().map(|(vars, _)| term(vars, 1)).collect()
 }

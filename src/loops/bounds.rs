@@ -164,7 +164,8 @@ impl<'g> Bounds<'g> {
                 Range { low: Some(Size::default()), high }
             }
             (Op::Reduce { kind, axes }, Some(x)) => {
-                let extents: Vec<Size> = axes.iter().filter_map(|axis| self.graph.shape(x).get(*axis)).cloned().collect();
+                let extents: Vec<Size> =
+                    axes.iter().filter_map(|axis| self.graph.shape(x).get(*axis)).cloned().collect();
                 let count = self.most(&Size::product(&extents));
                 let inner = self.range(x);
                 match kind.name {
@@ -248,22 +249,20 @@ fn map(name: &str, operands: &[Range]) -> Range {
     };
     let minus = |size: &Size| size.times(&Size::from(-1));
     match (name, operands) {
-        ("add", [a, b]) => Range {
-            low: both(&a.low, &b.low, &|a, b| a.plus(b)),
-            high: both(&a.high, &b.high, &|a, b| a.plus(b)),
-        },
-        ("subtract", [a, b]) => Range {
-            low: both(&a.low, &b.high, &|a, b| a.minus(b)),
-            high: both(&a.high, &b.low, &|a, b| a.minus(b)),
-        },
+        ("add", [a, b]) => {
+            Range { low: both(&a.low, &b.low, &|a, b| a.plus(b)), high: both(&a.high, &b.high, &|a, b| a.plus(b)) }
+        }
+        ("subtract", [a, b]) => {
+            Range { low: both(&a.low, &b.high, &|a, b| a.minus(b)), high: both(&a.high, &b.low, &|a, b| a.minus(b)) }
+        }
         ("negate", [a]) => Range { low: a.high.as_ref().map(minus), high: a.low.as_ref().map(minus) },
-        ("multiply", [a, b]) if a.is_nonnegative() && b.is_nonnegative() => Range {
-            low: both(&a.low, &b.low, &|a, b| a.times(b)),
-            high: both(&a.high, &b.high, &|a, b| a.times(b)),
-        },
+        ("multiply", [a, b]) if a.is_nonnegative() && b.is_nonnegative() => {
+            Range { low: both(&a.low, &b.low, &|a, b| a.times(b)), high: both(&a.high, &b.high, &|a, b| a.times(b)) }
+        }
         // A divisor of 0 is an error.
         ("floor_divide", [a, b]) if a.is_nonnegative() && b.is_nonnegative() => {
-            let exact = |high: Size| b.high.as_ref().filter(|_| b.low == b.high).and_then(|by| high.divide(by)).unwrap_or(high);
+            let exact =
+                |high: Size| b.high.as_ref().filter(|_| b.low == b.high).and_then(|by| high.divide(by)).unwrap_or(high);
             Range { low: Some(Size::default()), high: a.high.clone().map(exact) }
         }
         ("remainder", [a, b]) if b.is_nonnegative() => {

@@ -83,7 +83,8 @@ impl Cost {
 
     /// Bytes at the peak, at these sizes. `None` when one is missing.
     pub fn peak(&self, sizes: &SizeEnv) -> Option<i64> {
-        self.peaks.iter().map(|peak| peak.eval(sizes)).collect::<Option<Vec<_>>>()?.into_iter().max()
+        let bytes = self.moments.iter().map(|moment| moment.bytes.eval(sizes));
+        bytes.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// What is live at each step, and the largest of it.

@@ -3,10 +3,10 @@
 //! In: a graph after all passes. Out: a [`Kernel`].
 //! Always holds: a step comes after the steps whose results it reads, and checks come in program order, before results.
 
+use super::bounds;
 use super::ir::{
     Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Rows, Sink, Step, Value,
 };
-use super::bounds;
 use super::regions::{self, Regions};
 use super::schedule::{self, is_relabelling};
 use crate::diagnostic::{Diagnostic, Result, codes};

@@ -251,7 +251,7 @@ impl Tagger<'_> {
         match told {
             Tag::One { index, .. } => {
                 let at = indexes.iter().position(|other| self.name(*other) == Some(index));
-                at.and_then(|at| axes.get(at)).map_or(Tag::Mixed(id), |axis| Tag::Rows(*axis))
+                at.and_then(|at| axes.get(at)).map_or(told, |axis| Tag::Rows(*axis))
             }
             Tag::Rows(axis) if axis < rank => {
                 let at = indexes.iter().position(|index| self.counts(*index) == Some(axis));
@@ -269,6 +269,7 @@ impl Tagger<'_> {
     fn guarded(&self, id: NodeId, guard: NodeId, written: Tag) -> Tag {
         match (self.tag(guard), written) {
             (Tag::Free, _) => Tag::Free,
+            (Tag::One { index: a, .. }, Tag::One { index: b, .. }) if a == b => Tag::Free,
             (Tag::One { index, .. }, Tag::Rows(_)) => {
                 let node = self.graph.node(id);
                 let named = node.inputs.iter().skip(3).any(|other| self.name(*other) == Some(index));

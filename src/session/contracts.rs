@@ -112,7 +112,11 @@ fn memory(name: &str, kernel: &Kernel, cost: &Cost, bound: &Size, clause: Span) 
     let mut over: Vec<Size> = cost.moments.iter().flat_map(|moment| grows_within(&moment.bytes, bound)).collect();
     over.sort_by_key(|term| std::cmp::Reverse(term.monomials().map(|(vars, _)| vars.len()).max()));
     let mut distinct: Vec<Size> = Vec::new();
-    over.into_iter().for_each(|term| if !distinct.contains(&term) { distinct.push(term) });
+    over.into_iter().for_each(|term| {
+        if !distinct.contains(&term) {
+            distinct.push(term)
+        }
+    });
     let worst = distinct.first()?;
     let moment = cost.moments.iter().max_by_key(|moment| coefficient(&moment.bytes, worst))?;
     let bytes = |id: usize| cost.bytes.get(id).cloned().unwrap_or_default();
@@ -129,7 +133,9 @@ fn memory(name: &str, kernel: &Kernel, cost: &Cost, bound: &Size, clause: Span) 
         .at(format!("{what} takes {} bytes", polynomial(&bytes(largest))))
         .label(clause, "the contract")
         .note(format!("at the peak {} bytes are held, arguments and results among them", polynomial(&moment.bytes)));
-    Some(also(error, &distinct).help(format!("compute it another way, or promise memory O({})", with(bound, &distinct))))
+    Some(
+        also(error, &distinct).help(format!("compute it another way, or promise memory O({})", with(bound, &distinct))),
+    )
 }
 
 /// A cost in which something has no bound.
@@ -150,9 +156,11 @@ fn unbounded(name: &str, cost: &Cost, parts: &[Size], what: &str, clause: Span) 
 
 /// What else a bound does not cover: terms that do not grow as the worst does.
 fn also(error: Box<Diagnostic>, over: &[Size]) -> Box<Diagnostic> {
-    let mut rest = over.split_first().map(|(worst, rest)| (rest, worst)).into_iter().flat_map(|(rest, worst)| {
-        rest.iter().filter(|term| !grows_within(term, worst).is_empty()).map(polynomial)
-    });
+    let mut rest = over
+        .split_first()
+        .map(|(worst, rest)| (rest, worst))
+        .into_iter()
+        .flat_map(|(rest, worst)| rest.iter().filter(|term| !grows_within(term, worst).is_empty()).map(polynomial));
     match rest.next() {
         Some(first) => {
             let all: Vec<String> = std::iter::once(first).chain(rest).collect();

@@ -131,7 +131,13 @@ fn accumulation() {
             for offset in offsets {
                 let buffers = [(dtype, all.clone()), (dtype, n().plus(&k()).times(&Size::from(2)).plus(&Size::one()))];
                 let sink = Sink::Accumulate { kind, value: 0, buffer: 1, offset };
-                let step = Step::Nest(Nest { loops: vec![n(), k()], parallel: false, body: body.clone(), sink, span: Span::default() });
+                let step = Step::Nest(Nest {
+                    loops: vec![n(), k()],
+                    parallel: false,
+                    body: body.clone(),
+                    sink,
+                    span: Span::default(),
+                });
                 let kernel = kernel(&buffers, vec![step]);
                 for sizes in [[0, 4], [3, 0], [1, 1], [3, 17], [17, 3], [20, 100]] {
                     check_on(&kernel, &memory(&kernel, &sizes), &sizes, 0.0);
