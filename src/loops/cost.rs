@@ -138,7 +138,7 @@ impl Cost {
 /// The expression that a size comes from.
 fn bind_place(steps: &[Step], name: &SizeVar, kernel: &Kernel) -> Option<Span> {
     steps.iter().find_map(|step| match step {
-        Step::Bind(bind) if bind.size == *name => kernel.buffers.get(bind.value).map(|buffer| buffer.span),
+        Step::Bind(bind) if bind.size == *name => Some(kernel.place(bind.value)),
         other => other.blocks().into_iter().find_map(|block| bind_place(block, name, kernel)),
     })
 }

@@ -33,6 +33,8 @@ pub struct Kernel {
     pub faults: Vec<FaultSite>,
     /// What sizes that a [`Bind`] finds out are at most, where that is known.
     pub bounds: BTreeMap<SizeVar, Size>,
+    /// The expressions whose values buffers first hold, by position; those that are no expression's come last.
+    pub places: Vec<Span>,
 }
 
 /// A contiguous piece of memory.
@@ -44,8 +46,6 @@ pub struct Buffer {
     pub elements: Size,
     /// Whose memory it is.
     pub role: Role,
-    /// The expression whose value it first holds.
-    pub span: Span,
 }
 
 /// Whose memory a buffer is.
@@ -215,6 +215,19 @@ impl Step {
 }
 
 impl Kernel {
+    /// Adds a buffer that holds the value of an expression.
+    pub(super) fn add_buffer(&mut self, buffer: Buffer, span: Span) -> BufferId {
+        self.places.resize(self.buffers.len(), Span::default());
+        self.places.push(span);
+        self.buffers.push(buffer);
+        self.buffers.len() - 1
+    }
+
+    /// The expression whose value a buffer first holds.
+    pub fn place(&self, id: BufferId) -> Span {
+        self.places.get(id).copied().unwrap_or_default()
+    }
+
     /// Whether a size is not known before the kernel runs.
     pub fn is_found(&self, size: &Size) -> bool {
         !self.found.is_empty() && size.vars().iter().any(|var| self.found.contains(var))

@@ -37,6 +37,7 @@ pub fn lower(graph: &Graph) -> Result<Kernel> {
         counters: FxHashMap::default(),
         states: FxHashMap::default(),
         done: vec![false; graph.len()],
+        open: Vec::new(),
         bound: FxHashSet::default(),
         span: Span::default(),
     };
@@ -89,6 +90,8 @@ pub(super) struct Lowering<'g> {
     /// Where each loop carries its states.
     pub(super) states: FxHashMap<VarId, BufferId>,
     pub(super) done: Vec<bool>,
+    /// What is being emitted: the innermost last.
+    pub(super) open: Vec<NodeId>,
     /// Scalars whose sizes have been bound.
     pub(super) bound: FxHashSet<NodeId>,
     /// The expression that steps are being written for.
@@ -130,11 +133,11 @@ impl Lowering<'_> {
         let inputs: Vec<(usize, DType, Size)> =
             self.graph.inputs.iter().enumerate().map(|(k, input)| (k, input.ty.dtype, input.ty.elements())).collect();
         for (k, dtype, elements) in inputs {
-            self.kernel.buffers.push(Buffer { dtype, elements, role: Role::Input(k), span: Span::default() });
+            self.kernel.add_buffer(Buffer { dtype, elements, role: Role::Input(k) }, Span::default());
         }
         for id in reachable(self.graph, &self.graph.roots()) {
             if let Op::Input(k) = self.graph.node(id).op {
-                self.kernel.buffers[k].span = self.graph.node(id).span;
+                self.kernel.places[k] = self.graph.node(id).span;
                 self.buffers.insert(id, k);
                 self.done[id.0 as usize] = true;
             }
@@ -166,8 +169,7 @@ impl Lowering<'_> {
     pub(super) fn new_buffer(&mut self, id: NodeId, role: Role) -> BufferId {
         let ty = self.graph.ty(id);
         let span = self.graph.node(id).span;
-        self.kernel.buffers.push(Buffer { dtype: ty.dtype, elements: ty.elements(), role, span });
-        self.kernel.buffers.len() - 1
+        self.kernel.add_buffer(Buffer { dtype: ty.dtype, elements: ty.elements(), role }, span)
     }
 
     /// The buffer that a stored node is written to.

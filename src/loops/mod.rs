@@ -4,6 +4,7 @@
 //! Always holds: everything elementwise is fused into the loop that needs it, unless computing it there costs more.
 
 mod bounds;
+mod checks;
 mod cost;
 mod ir;
 mod lives;
@@ -15,6 +16,7 @@ mod schedule;
 mod structured;
 mod verify;
 
+pub use checks::hoist_checks;
 pub use cost::{Cost, Moment, Unknown, Work};
 pub use ir::{
     Affine, Bind, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar,

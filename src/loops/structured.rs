@@ -34,7 +34,9 @@ impl Lowering<'_> {
             self.bind_sizes(id, region)?;
             if self.stored[id.0 as usize] && !self.done[id.0 as usize] {
                 self.done[id.0 as usize] = true;
+                self.open.push(id);
                 self.emit(id)?;
+                self.open.pop();
             }
         }
         Ok(())
@@ -115,10 +117,8 @@ impl Lowering<'_> {
 
     /// A buffer of one integer.
     fn counter(&mut self) -> BufferId {
-        let (dtype, span) = (DType::I64, self.span);
-        let buffer = super::ir::Buffer { dtype, elements: Size::one(), role: Role::Scratch, span };
-        self.kernel.buffers.push(buffer);
-        self.kernel.buffers.len() - 1
+        let buffer = super::ir::Buffer { dtype: DType::I64, elements: Size::one(), role: Role::Scratch };
+        self.kernel.add_buffer(buffer, self.span)
     }
 
     /// Copies a node into a buffer.
@@ -389,6 +389,10 @@ impl Lowering<'_> {
         readers.sort_unstable();
         readers.dedup();
         for reader in readers {
+            // A loop whose body is being written has not read everything yet.
+            if self.open.contains(&reader) {
+                return Ok(None);
+            }
             if self.done[reader.0 as usize] {
                 continue;
             }

@@ -129,7 +129,7 @@ fn memory(name: &str, kernel: &Kernel, cost: &Cost, bound: &Size, clause: Span) 
     };
     let (allowed, grows) = (polynomial(bound), polynomial(worst));
     let text = format!("`{name}` holds {grows} numbers at once, more than O({allowed})");
-    let error = Diagnostic::error(codes::MEMORY_CONTRACT, buffer.span, text)
+    let error = Diagnostic::error(codes::MEMORY_CONTRACT, kernel.place(largest), text)
         .at(format!("{what} takes {} bytes", polynomial(&bytes(largest))))
         .label(clause, "the contract")
         .note(format!("at the peak {} bytes are held, arguments and results among them", polynomial(&moment.bytes)));

@@ -50,7 +50,6 @@ fn kernel(buffers: &[(DType, Size)], steps: Vec<Step>) -> Kernel {
         dtype: *dtype,
         elements: elements.clone(),
         role: if index == last { Role::Output(0) } else { Role::Input(index) },
-        span: Span::default(),
     };
     Kernel {
         name: "test".to_owned(),
