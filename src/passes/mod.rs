@@ -18,6 +18,6 @@ pub use batch::batch;
 pub use contract::contract;
 pub use differentiate::differentiate;
 pub use independence::{Mixture, mixture};
-pub use plan::plan;
+pub use plan::{Choice, Plan, plan};
 pub use slice::slice;
 pub use unroll::unroll;

@@ -89,7 +89,7 @@ impl Kernel {
         let fail = |diagnostic| Error::new(vec![diagnostic], inner.sources.clone());
         let sizes = bind(&inner.name, &inner.graph, arguments).map_err(fail)?;
         let runnable = slot.get_or_init(|| {
-            let mut context = Context { expected: sizes.clone(), warnings: Vec::new() };
+            let mut context = Context { expected: sizes.clone(), ..Context::default() };
             let made = make(&inner.graph, &mut context);
             if let Ok(mut warnings) = inner.warnings.lock() {
                 let fresh: Vec<_> = context.warnings.into_iter().filter(|w| !warnings.contains(w)).collect();

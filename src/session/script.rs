@@ -161,7 +161,7 @@ impl Module {
     /// What is wrong with the statements.
     pub fn check(&self) -> Result<Vec<Warning>, Error> {
         let graph = self.program_graph()?;
-        let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
+        let mut context = Context { warnings: self.warnings.clone(), ..Context::default() };
         let passes = crate::pipeline::REFERENCE;
         crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
         for name in self.functions.names().filter(|name| !self.functions.is_template(name)) {
