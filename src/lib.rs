@@ -29,10 +29,13 @@ pub mod ops;
 pub mod passes;
 pub mod pipeline;
 pub mod plot;
-pub mod runtime;
 pub mod session;
 pub mod syntax;
 
+#[doc(inline)]
+pub use microtome_runtime as runtime;
+#[doc(hidden)]
+pub use microtome_runtime::with_typed_array;
 pub use runtime::array::{Array, ArrayView, DType};
 pub use runtime::control::Control;
 pub use session::{

@@ -3,7 +3,7 @@
 //! In: polynomials. Out: the terms that a bound does not cover; text with powers.
 //! Always holds: constants do not matter for what is covered, and sizes count as at least 1.
 
-use super::size::{Size, SizeVar};
+use super::{Size, SizeVar};
 
 /// The terms of `cost` that no term of `bound` covers: one is covered if it divides the other but for the constant. What is
 /// subtracted needs no cover. Constants are left out of what is given back; what grows fastest comes first.

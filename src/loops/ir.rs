@@ -7,8 +7,11 @@
 use crate::graph::{CheckKind, Constant, Size, SizeVar};
 use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
+use crate::runtime::layout::depends;
 use crate::syntax::span::Span;
 use std::collections::BTreeMap;
+
+pub use crate::runtime::layout::{Buffer, Role};
 
 /// A buffer of the kernel, by position.
 pub type BufferId = usize;
@@ -35,28 +38,6 @@ pub struct Kernel {
     pub bounds: BTreeMap<SizeVar, Size>,
     /// The expressions whose values buffers first hold, by position; those that are no expression's come last.
     pub places: Vec<Span>,
-}
-
-/// A contiguous piece of memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Buffer {
-    /// The type of an element.
-    pub dtype: DType,
-    /// How many elements.
-    pub elements: Size,
-    /// Whose memory it is.
-    pub role: Role,
-}
-
-/// Whose memory a buffer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The caller's argument of that position; only read.
-    Input(usize),
-    /// The result of that position.
-    Output(usize),
-    /// The kernel's own, from the arena.
-    Scratch,
 }
 
 /// A run-time error that may happen.
@@ -230,7 +211,7 @@ impl Kernel {
 
     /// Whether a size is not known before the kernel runs.
     pub fn is_found(&self, size: &Size) -> bool {
-        !self.found.is_empty() && size.vars().iter().any(|var| self.found.contains(var))
+        depends(size, &self.found)
     }
 }
 

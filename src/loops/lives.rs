@@ -1,18 +1,32 @@
-//! Lives of buffers: from which step to which one each holds something that is needed.
+//! From a kernel to its layout, and how long each buffer is needed.
 //!
-//! In: a kernel. Out: first and last step per buffer.
+//! In: the steps of a kernel. Out: what the run-time library plans memory from.
 //! Always holds: what a loop shares with what is outside lives as long as the loop.
 
-use super::ir::{Kernel, Step};
+use super::{Kernel, Step};
+use crate::runtime::layout::Layout;
 
-/// First and last step that touch each buffer. Steps are counted as they stand in the kernel, those inside of others too; one
-/// with steps inside counts before and behind them.
-pub fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
+impl Kernel {
+    /// What callers of the kernel have to know.
+    pub fn layout(&self) -> Layout {
+        Layout {
+            sizes: self.sizes.clone(),
+            found: self.found.clone(),
+            buffers: self.buffers.clone(),
+            lives: lives(self),
+            faults: self.faults.len(),
+        }
+    }
+}
+
+/// First and last step that touch each buffer; steps are counted as they stand in the kernel, those inside of others too.
+pub(super) fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; kernel.buffers.len()];
     let mut position = 0;
     for step in &kernel.steps {
         live_in(step, &mut position, &mut lives);
     }
+    // What a loop shares with what is outside lives as long as the loop.
     let mut loops = Vec::new();
     let mut start = 0;
     kernel.steps.iter().for_each(|step| loop_ranges(step, &mut start, &mut loops));

@@ -22,6 +22,5 @@ pub use ir::{
     Affine, Bind, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar,
     Sink, Step, Value,
 };
-pub use lives::lives;
 pub use lower::lower;
 pub use verify::verify;

@@ -10,8 +10,9 @@ use crate::interp::{self, FaultKind};
 use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView};
-use crate::runtime::execute::{Arenas, Failure, Resources, execute};
+use crate::runtime::execute::{Failure, Resources};
 use crate::runtime::fault::Fault;
+use crate::runtime::memory::Arenas;
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
 
@@ -19,8 +20,8 @@ use crate::syntax::span::Span;
 pub(super) enum Runnable {
     /// Machine code.
     Native {
-        /// The loops it was made of: buffers, sizes and checks.
-        kernel: Box<loops::Kernel>,
+        /// What can go wrong.
+        faults: Vec<FaultSite>,
         /// The code.
         code: Compiled,
         /// Scratch memory of earlier calls.
@@ -43,7 +44,7 @@ impl Runnable {
             loops::verify(&kernel).map_err(|text| bug(&text))?;
         }
         let code = compile(&kernel).map_err(|error| bug(&error.to_string()))?;
-        Ok(Runnable::Native { kernel: Box::new(kernel), code, arenas: Arenas::default(), results })
+        Ok(Runnable::Native { faults: kernel.faults, code, arenas: Arenas::default(), results })
     }
 
     /// Prepares a graph for the interpreter.
@@ -55,10 +56,9 @@ impl Runnable {
     /// Calls it. The arrays have the types of the graph's inputs at these sizes.
     pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
         match self {
-            Runnable::Native { kernel, code, arenas, results } => {
+            Runnable::Native { faults, code, arenas, results } => {
                 let resources = Resources { threads, arenas };
-                execute(kernel, code, inputs, results, sizes, resources)
-                    .map_err(|failure| explain(failure, &kernel.faults))
+                code.execute(inputs, results, sizes, resources).map_err(|failure| explain(failure, faults))
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();

@@ -111,12 +111,12 @@ pub enum ArrayView<'a> {
 macro_rules! with_typed_array {
     ($kind:ident, $value:expr, $a:ident => $body:expr) => {
         match $value {
-            $crate::runtime::array::$kind::Bool($a) => $body,
-            $crate::runtime::array::$kind::I64($a) => $body,
-            $crate::runtime::array::$kind::F16($a) => $body,
-            $crate::runtime::array::$kind::BF16($a) => $body,
-            $crate::runtime::array::$kind::F32($a) => $body,
-            $crate::runtime::array::$kind::F64($a) => $body,
+            $crate::array::$kind::Bool($a) => $body,
+            $crate::array::$kind::I64($a) => $body,
+            $crate::array::$kind::F16($a) => $body,
+            $crate::array::$kind::BF16($a) => $body,
+            $crate::array::$kind::F32($a) => $body,
+            $crate::array::$kind::F64($a) => $body,
         }
     };
 }

@@ -45,7 +45,7 @@ impl Control {
     }
 
     /// Says that a loop of so many iterations begins; `None` if it runs inside of another that counts.
-    pub(crate) fn count(&self, total: i64) -> Option<Count<'_>> {
+    pub fn count(&self, total: i64) -> Option<Count<'_>> {
         if total <= 1 || self.total.load(Ordering::Relaxed) != 0 {
             return None;
         }
@@ -55,12 +55,12 @@ impl Control {
     }
 
     /// The address of the flag, for generated code.
-    pub(crate) fn flag(&self) -> *const AtomicBool {
+    pub fn flag(&self) -> *const AtomicBool {
         &raw const self.stop
     }
 
     /// Where a loop that generated code runs writes its progress.
-    pub(crate) fn begin(&self, total: i64) -> *const AtomicI64 {
+    pub fn begin(&self, total: i64) -> *const AtomicI64 {
         match self.count(total) {
             Some(count) => {
                 // It ends with `end`.
@@ -72,26 +72,26 @@ impl Control {
     }
 
     /// The loop that was given `place` has ended.
-    pub(crate) fn end(&self, place: *const AtomicI64) {
+    pub fn end(&self, place: *const AtomicI64) {
         if std::ptr::eq(place, &raw const self.done) {
             self.total.store(0, Ordering::Release);
         }
     }
 
     /// Nothing runs any more, however it ended.
-    pub(crate) fn rest(&self) {
+    pub fn rest(&self) {
         self.total.store(0, Ordering::Release);
     }
 }
 
 /// A loop that counts, until it is dropped.
-pub(crate) struct Count<'a> {
+pub struct Count<'a> {
     control: &'a Control,
 }
 
 impl Count<'_> {
     /// One more iteration is done.
-    pub(crate) fn step(&self) {
+    pub fn step(&self) {
         self.control.done.fetch_add(1, Ordering::Relaxed);
     }
 }
