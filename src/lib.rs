@@ -39,6 +39,6 @@ pub use microtome_runtime::with_typed_array;
 pub use runtime::array::{Array, ArrayView, DType};
 pub use runtime::control::Control;
 pub use session::{
-    Answer, Error, InputSource, Interactive, Kernel, LAST, Measurement, Module, Outlet, Output, RunOptions, Session,
+    Answer, Error, Explanation, InputSource, Interactive, Kernel, LAST, Measurement, Module, Outlet, Output, RunOptions, Session,
     Stage, Warning,
 };

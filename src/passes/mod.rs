@@ -19,5 +19,5 @@ pub use contract::contract;
 pub use differentiate::differentiate;
 pub use independence::{Mixture, mixture};
 pub use plan::{Choice, Plan, plan};
-pub use slice::slice;
+pub use slice::{slice, tied_by};
 pub use unroll::unroll;

@@ -337,6 +337,7 @@ fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type> {
             checker.scope.bind(&name, value, span, false);
         }
     }
+    checker.graph.span = input.name.span;
     let id = checker.graph.add_input(input.name.text.clone(), ty.clone());
     checker.bind_value(&input.name, Value::array(id));
     Ok(ty)
@@ -562,6 +563,11 @@ impl<'m, 'o> Runner<'m, 'o> {
 }
 
 impl Runner<'_, '_> {
+    /// The texts that what it runs was read from.
+    pub(super) fn sources(&self) -> &Sources {
+        self.sources
+    }
+
     fn run(&mut self, statements: &[Statement]) -> Result<(), Vec<Box<Diagnostic>>> {
         for (position, statement) in statements.iter().enumerate() {
             let before = Before::of(&self.checker);
@@ -765,6 +771,7 @@ impl Runner<'_, '_> {
             let node = source.node(id);
             if known(id) {
                 let name = format!("v{}", inputs.len());
+                graph.span = node.span;
                 let copy = graph.add_input(name, source.ty(id).clone());
                 copier.set(id, copy);
                 inputs.push(id);
