@@ -70,7 +70,7 @@ fn a_call_plans_what_is_said_to_be_live() {
                 .filter(|buffer| matches!(buffer.role, loops::Role::Input(_)))
                 .map(|buffer| buffer.elements.eval(&sizes).unwrap() * buffer.dtype.size() as i64)
                 .sum();
-            let plan = plan(&kernel.layout(), &sizes).unwrap();
+            let plan = plan(&kernel.layout(), &sizes, None).unwrap();
             let (planned, live) = ((plan.arena + plan.results) as i64 + inputs, cost.peak(&sizes).unwrap());
             assert!(planned >= live, "{source}\nat {sizes:?}: planned {planned}, live {live}");
             // First fit wastes a little, and small buffers are aligned.

@@ -90,7 +90,7 @@ fn mixes(graph: &Graph, by: NodeId, axis: &str) -> String {
 }
 
 fn time(name: &str, cost: &Cost, bound: &Size, clause: Span) -> Option<Box<Diagnostic>> {
-    if let Some(problem) = unbounded(name, cost, &[cost.time.clone()], "time", clause) {
+    if let Some(problem) = unbounded(name, cost, std::slice::from_ref(&cost.time), "time", clause) {
         return Some(problem);
     }
     let over = grows_within(&cost.time, bound);

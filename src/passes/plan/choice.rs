@@ -42,9 +42,19 @@ pub struct Plan {
 }
 
 /// The choice between the tree that won and the best of the others.
-pub(super) fn choice(g: &Graph, factors: &[Factor], sizes: &FxHashMap<u8, Size>, problem: &Problem, won: &Tree) -> Choice {
+pub(super) fn choice(
+    g: &Graph,
+    factors: &[Factor],
+    sizes: &FxHashMap<u8, Size>,
+    problem: &Problem,
+    won: &Tree,
+) -> Choice {
     let mut distinct: Vec<NodeId> = Vec::new();
-    factors.iter().for_each(|(id, _)| if !distinct.contains(id) { distinct.push(*id) });
+    factors.iter().for_each(|(id, _)| {
+        if !distinct.contains(id) {
+            distinct.push(*id)
+        }
+    });
     let letters: Vec<String> =
         factors.iter().map(|(id, _)| letter(distinct.iter().position(|other| other == id).unwrap_or(0))).collect();
     let names = names(factors, &problem.order, sizes);
@@ -78,7 +88,8 @@ fn letter(position: usize) -> String {
 /// A letter for each label: the name of its size if that is one, and free.
 fn names(factors: &[Factor], result: &[u8], sizes: &FxHashMap<u8, Size>) -> FxHashMap<u8, char> {
     let mut names: FxHashMap<u8, char> = FxHashMap::default();
-    let labels: Labels = factors.iter().flat_map(|(_, labels)| labels.iter().copied()).chain(result.iter().copied()).collect();
+    let labels: Labels =
+        factors.iter().flat_map(|(_, labels)| labels.iter().copied()).chain(result.iter().copied()).collect();
     for wants_size in [true, false] {
         for &label in &labels {
             if names.contains_key(&label) {
@@ -152,7 +163,8 @@ fn others(problem: &Problem) -> Vec<Tree> {
         let mut part = (members - 1) & members;
         while part > 0 {
             let rest = members & !part;
-            if let (true, Some((left, a)), Some((right, b))) = (part > rest, &best[part as usize], &best[rest as usize]) {
+            if let (true, Some((left, a)), Some((right, b))) = (part > rest, &best[part as usize], &best[rest as usize])
+            {
                 let cost = left + right + problem.pair_cost(problem.carried(part), problem.carried(rest), carried);
                 let tree = Tree::Pair(Box::new(b.clone()), Box::new(a.clone()));
                 if members == full {

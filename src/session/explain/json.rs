@@ -22,38 +22,43 @@ pub(super) fn render(explanation: &Explanation) -> String {
 fn object(part: &Part, sources: &Sources) -> Value {
     let size = |size: &Size| bounded(size, part);
     let peaks: Vec<Value> = part.cost.peaks.iter().map(size).collect();
-    let parameters: Vec<Value> =
-        part.parameters.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect();
+    let parameters: Vec<Value> = part.parameters.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect();
     let unbounded: Vec<Value> = part
         .cost
         .unknown
         .iter()
-        .map(|unknown| json!({
-            "name": &*unknown.name,
-            "what": if unknown.is_loop { "loop" } else { "size" },
-            "place": place(unknown.span, sources),
-        }))
+        .map(|unknown| {
+            json!({
+                "name": &*unknown.name,
+                "what": if unknown.is_loop { "loop" } else { "size" },
+                "place": place(unknown.span, sources),
+            })
+        })
         .collect();
     let steps: Vec<Value> = part
         .cost
         .works
         .iter()
-        .map(|work| json!({
-            "what": work.what,
-            "place": place(work.span, sources),
-            "extents": work.extents.iter().map(polynomial).collect::<Vec<_>>(),
-            "runs": polynomial(&work.runs),
-            "operations": size(&work.operations),
-        }))
+        .map(|work| {
+            json!({
+                "what": work.what,
+                "place": place(work.span, sources),
+                "extents": work.extents.iter().map(polynomial).collect::<Vec<_>>(),
+                "runs": polynomial(&work.runs),
+                "operations": size(&work.operations),
+            })
+        })
         .collect();
     let derivatives: Vec<Value> = part
         .derivatives
         .iter()
-        .map(|derivative| json!({
-            "place": place(derivative.span, sources),
-            "per_example": derivative.example,
-            "tied_by": derivative.tied.map(|tied| place(tied, sources)),
-        }))
+        .map(|derivative| {
+            json!({
+                "place": place(derivative.span, sources),
+                "per_example": derivative.example,
+                "tied_by": derivative.tied.map(|tied| place(tied, sources)),
+            })
+        })
         .collect();
     let statistics: Vec<Value> =
         part.statistics.iter().map(|s| json!({ "place": place(s.span, sources), "name": s.name })).collect();
@@ -100,13 +105,15 @@ fn contractions(part: &Part, sources: &Sources) -> Vec<Value> {
             .plans
             .iter()
             .enumerate()
-            .map(|(position, plan)| json!({
-                "order": plan.text,
-                "chosen": position == 0,
-                "operations": bounded(&plan.operations, part),
-                "held": bounded(&plan.held, part),
-                "weight": plan.cost,
-            }))
+            .map(|(position, plan)| {
+                json!({
+                    "order": plan.text,
+                    "chosen": position == 0,
+                    "operations": bounded(&plan.operations, part),
+                    "held": bounded(&plan.held, part),
+                    "weight": plan.cost,
+                })
+            })
             .collect();
         json!({
             "place": place(choice.span, sources),

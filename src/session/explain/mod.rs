@@ -176,7 +176,7 @@ fn part(name: &str, kind: Kind, graph: &Graph, sizes: &SizeEnv, warnings: &[Box<
     let kernel = loops::lower(&planned)?;
     let cost = Cost::of(&kernel);
     let all_given = kernel.sizes.iter().all(|var| sizes.contains_key(var) || kernel.found.contains(var));
-    let plan = all_given.then(|| memory::plan(&kernel.layout(), sizes));
+    let plan = all_given.then(|| memory::plan(&kernel.layout(), sizes, Some(u64::MAX / 2)));
     let mut all: Vec<Box<Diagnostic>> = warnings.to_vec();
     all.extend(context.warnings.into_iter().filter(|warning| !warnings.contains(warning)));
     let left: Vec<Span> = builders(&planned).iter().map(|id| planned.node(*id).span).collect();
@@ -188,7 +188,7 @@ fn part(name: &str, kind: Kind, graph: &Graph, sizes: &SizeEnv, warnings: &[Box<
     let operators = reachable(&planned, &planned.roots());
     let operators = operators.iter().filter(|id| matches!(planned.node(**id).op, Op::Map(_) | Op::Cast)).count();
     let mut loops = Vec::new();
-    surrounding(&kernel.steps, &kernel, &planned, &mut loops);
+    surrounding(&kernel.steps, &planned, &mut loops);
     Ok(Part {
         name: name.to_string(),
         kind,
@@ -230,7 +230,7 @@ fn derivatives(graph: &Graph) -> Vec<Derivative> {
 }
 
 /// The loops around steps, outermost first, with why each is one.
-fn surrounding(steps: &[Step], kernel: &Kernel, graph: &Graph, found: &mut Vec<Around>) {
+fn surrounding(steps: &[Step], graph: &Graph, found: &mut Vec<Around>) {
     for step in steps {
         if let Step::Loop(inner) = step {
             let trips = match &inner.limit {
@@ -239,13 +239,15 @@ fn surrounding(steps: &[Step], kernel: &Kernel, graph: &Graph, found: &mut Vec<A
             };
             let trips = trips.filter(|trips| trips.as_const() != Some(crate::ops::looping::UNBOUNDED));
             let trips = match (trips, &inner.again) {
-                (Some(trips), None) if matches!(inner.limit, loops::Scalar::Size(_)) => crate::graph::polynomial(&trips),
+                (Some(trips), None) if matches!(inner.limit, loops::Scalar::Size(_)) => {
+                    crate::graph::polynomial(&trips)
+                }
                 (Some(trips), _) => format!("at most {}", crate::graph::polynomial(&trips)),
                 (None, _) => "nothing says how many".to_string(),
             };
             found.push(Around { span: inner.span, trips, why: reason(graph, inner) });
         }
-        step.blocks().into_iter().for_each(|block| surrounding(block, kernel, graph, found));
+        step.blocks().into_iter().for_each(|block| surrounding(block, graph, found));
     }
 }
 

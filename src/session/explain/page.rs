@@ -59,7 +59,8 @@ fn section(out: &mut String, part: &Part, sources: &Sources) {
     for unknown in &part.cost.unknown {
         let what = if unknown.is_loop { "iterations that nothing bounds" } else { "a size that only running tells" };
         let (line, code) = (text::line(unknown.span, sources), text::snippet(unknown.span, sources));
-        let _ = writeln!(out, "<div><code>{}</code>: {what}, {line} <code>{}</code></div>", unknown.name, escaped(&code));
+        let _ =
+            writeln!(out, "<div><code>{}</code>: {what}, {line} <code>{}</code></div>", unknown.name, escaped(&code));
     }
     out.push_str("</div>\n");
     let row = |span, words: String| vec![text::line(span, sources), text::snippet(span, sources), words];

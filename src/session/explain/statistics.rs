@@ -174,9 +174,10 @@ impl Reader<'_> {
             return None;
         }
         let form = self.form(body);
-        let reduced = self.users(id).iter().find(|user| {
-            matches!(&self.graph.node(**user).op, Op::Reduce { axes, .. } if axes.first() == Some(&0))
-        });
+        let reduced = self
+            .users(id)
+            .iter()
+            .find(|user| matches!(&self.graph.node(**user).op, Op::Reduce { axes, .. } if axes.first() == Some(&0)));
         let Some(&reduced) = reduced else {
             return Some(Statistic { span: self.graph.node(id).span, name: held(&form) });
         };

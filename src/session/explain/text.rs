@@ -16,7 +16,11 @@ const SNIPPET: usize = 48;
 /// The whole text.
 pub(super) fn render(explanation: &Explanation) -> String {
     let parts: Vec<String> = explanation.parts.iter().map(|part| section(part, &explanation.sources)).collect();
-    if parts.is_empty() { "there is nothing to explain: no function and no statement that does anything\n".to_string() } else { parts.join("\n") }
+    if parts.is_empty() {
+        "there is nothing to explain: no function and no statement that does anything\n".to_string()
+    } else {
+        parts.join("\n")
+    }
 }
 
 /// What a part is called, with its parameters and results.
@@ -43,18 +47,27 @@ fn section(part: &Part, sources: &Sources) -> String {
         out.push_str(&format!("  {at}\n"));
     }
     for unknown in &part.cost.unknown {
-        let what = if unknown.is_loop { "how often a loop runs that nothing bounds" } else { "a size that only running tells" };
+        let what = if unknown.is_loop {
+            "how often a loop runs that nothing bounds"
+        } else {
+            "a size that only running tells"
+        };
         out.push_str(&format!("  {} is {what}: {}\n", unknown.name, place(unknown.span, sources)));
     }
-    let statistics = part.statistics.iter().map(|s| vec![line(s.span, sources), snippet(s.span, sources), s.name.clone()]);
+    let statistics =
+        part.statistics.iter().map(|s| vec![line(s.span, sources), snippet(s.span, sources), s.name.clone()]);
     table(&mut out, "statistics", statistics.collect());
-    let derivatives = part.derivatives.iter().map(|d| vec![line(d.span, sources), snippet(d.span, sources), derivative(d, sources)]);
+    let derivatives =
+        part.derivatives.iter().map(|d| vec![line(d.span, sources), snippet(d.span, sources), derivative(d, sources)]);
     table(&mut out, "derivatives", derivatives.collect());
     let batched = part.batched.iter().map(|span| {
         vec![line(*span, sources), snippet(*span, sources), "computed for all elements at once".to_string()]
     });
     table(&mut out, "comprehensions", batched.collect());
-    let loops = part.loops.iter().map(|l| vec![line(l.span, sources), snippet(l.span, sources), format!("{} times: {}", l.trips, l.why)]);
+    let loops = part
+        .loops
+        .iter()
+        .map(|l| vec![line(l.span, sources), snippet(l.span, sources), format!("{} times: {}", l.trips, l.why)]);
     table(&mut out, "loops", loops.collect());
     contractions(&mut out, part, sources);
     table(&mut out, "steps", steps(part, sources));
@@ -81,7 +94,8 @@ pub(super) fn numbers(part: &Part) -> Option<String> {
     let (operations, peak) = (part.operations()?, part.peak()?);
     let sizes: Vec<String> = part.sizes.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     let at = if sizes.is_empty() { "in numbers".to_string() } else { format!("at {}", sizes.join(", ")) };
-    let planned = part.planned.map(|bytes| format!("; a call allocates {}", bytes_text(bytes as f64))).unwrap_or_default();
+    let planned =
+        part.planned.map(|bytes| format!("; a call allocates {}", bytes_text(bytes as f64))).unwrap_or_default();
     Some(format!("{at}: {} operations, {} at the peak{planned}", grouped(operations), bytes_text(peak as f64)))
 }
 
@@ -90,7 +104,7 @@ pub(super) fn grouped(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::new();
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -121,7 +135,8 @@ pub(super) fn derivative(derivative: &super::Derivative, sources: &Sources) -> S
 
 /// How much was put together.
 pub(super) fn fused(part: &Part) -> String {
-    let many = |count: usize, one: &str, more: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {more}") };
+    let many =
+        |count: usize, one: &str, more: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {more}") };
     format!(
         "{} in {}; {} held beside parameters and results",
         many(part.operators, "elementwise operator", "elementwise operators"),
@@ -139,9 +154,19 @@ fn contractions(out: &mut String, part: &Part, sources: &Sources) {
         out.push_str(&format!("    {}  {}\n", line(choice.span, sources), snippet(choice.span, sources)));
         out.push_str(&format!("      {}  where {}\n", choice.notation, operands(choice, sources)));
         let rows = choice.plans.iter().enumerate().map(|(position, plan)| {
-            let held = if plan.held == Size::default() { String::new() } else { format!("holds {} numbers", polynomial(&plan.held)) };
+            let held = if plan.held == Size::default() {
+                String::new()
+            } else {
+                format!("holds {} numbers", polynomial(&plan.held))
+            };
             let what = if position == 0 { "chosen" } else { "or" };
-            vec![what.to_string(), plan.text.clone(), format!("{} operations", polynomial(&plan.operations)), held, weighed(choice, position)]
+            vec![
+                what.to_string(),
+                plan.text.clone(),
+                format!("{} operations", polynomial(&plan.operations)),
+                held,
+                weighed(choice, position),
+            ]
         });
         out.push_str(&aligned("      ", rows.collect()));
     }
