@@ -14,6 +14,7 @@ mod regions;
 mod reuse;
 mod schedule;
 mod structured;
+mod together;
 mod verify;
 
 pub use checks::hoist_checks;
@@ -23,4 +24,5 @@ pub use ir::{
     Sink, Step, Value,
 };
 pub use lower::lower;
+pub use together::run_end;
 pub use verify::verify;
