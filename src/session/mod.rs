@@ -7,8 +7,10 @@
 mod argument;
 mod asking;
 mod compile;
+mod contracts;
 mod emit;
 mod error;
+mod explain;
 mod files;
 mod inputs;
 mod interactive;
@@ -25,6 +27,7 @@ mod typed;
 pub use argument::{Argument, Element, Target};
 pub use emit::Stage;
 pub use error::{Error, Warning};
+pub use explain::Explanation;
 pub use inputs::InputSource;
 pub use interactive::{Answer, Interactive, LAST, Outlet};
 pub use kernel::Kernel;
