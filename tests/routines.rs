@@ -106,7 +106,8 @@ fn compiled(graph: &Graph, inputs: &[Array], sizes: &SizeEnv, threads: usize) ->
     let shapes = vec![graph.shape(graph.outputs[0]).to_vec()];
     let (threads, arenas) = (Threads::new(threads), Arenas::default());
     let resources = Resources { threads: &threads, arenas: &arenas };
-    code.execute(&views, &shapes, sizes, resources).unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).remove(0)
+    let done = code.execute(&views, &mut [], &shapes, sizes, resources);
+    done.unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).remove(0).expect("no target takes it")
 }
 
 /// Every bit, but one NaN is like another.
