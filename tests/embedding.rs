@@ -183,6 +183,18 @@ fn a_limit_on_memory_is_kept() {
 }
 
 #[test]
+fn a_view_that_is_larger_than_memory_is_refused() {
+    let sum = kernel("fn total(x: f64[n]) = sum(x)", "total");
+    let one = array![1.0];
+    let many = one.broadcast(1usize << 44).unwrap();
+    for result in [sum.call(many), sum.interpret(many)] {
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains("E0504") && text.contains("128.0 TiB are needed"), "{text}");
+    }
+    assert_eq!(sum.call(one.broadcast(1000).unwrap()).unwrap(), [Array::from(1000.0)]);
+}
+
+#[test]
 fn handles_go_to_other_threads() {
     fn shared<T: Send + Sync + Clone + 'static>() {}
     shared::<Session>();

@@ -66,6 +66,9 @@ class Kernel:
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Arguments in order, as Python binds them."""
+        rest = self._parameters[len(args) :]
+        if len(kwargs) == len(rest) and all(name in kwargs for name, _ in rest):
+            return args + tuple(kwargs[name] for name, _ in rest)
         try:
             return self.__signature__.bind(*args, **kwargs).args
         except TypeError as error:

@@ -126,6 +126,14 @@ def test_too_much_memory():
         table(x, x)
 
 
+def test_a_view_that_is_larger_than_memory():
+    total = mt.compile("fn total(x: f64[n]) = sum(x)")["total"]
+    many = np.broadcast_to(np.ones(1), 1 << 44)
+    for call in [total, total.interpret]:
+        with pytest.raises(mt.RunError, match="128.0 TiB are needed"):
+            call(many)
+
+
 def test_warnings_are_told_once():
     source = "fn f(x: f64[n], w: f64) -> f64 { let c = mean(x)\n grad(c, w) }"
     f = mt.compile(source)["f"]

@@ -9,7 +9,7 @@ use super::array::{Array, ArrayView, ArrayViewMut, DType};
 use super::binder::Binder;
 use super::fault::Fault;
 use super::layout::{Layout, Role};
-use super::memory::{Arenas, Plan, memory_limit, plan};
+use super::memory::{Arenas, Plan, admit, memory_limit, plan};
 use super::threads::{Context, INTERRUPTED, Threads};
 use crate::size::{Size, SizeEnv};
 use ndarray::{ArrayD, Dimension, IxDyn};
@@ -155,8 +155,12 @@ pub unsafe fn execute(
     sizes: &SizeEnv,
     resources: Resources<'_>,
 ) -> Result<Vec<Option<Array>>, Failure> {
+    let allowed = resources.threads.control().memory_limit();
+    let plan = plan(layout, sizes, allowed)?;
+    // A view that repeats one element a million times is small, its copy is not.
+    let copied = inputs.iter().map(Contiguous::copied).fold(0u64, u64::saturating_add);
+    admit((plan.arena as u64).saturating_add(plan.results as u64).saturating_add(copied), allowed)?;
     let contiguous: Vec<Contiguous<'_>> = inputs.iter().map(Contiguous::new).collect();
-    let plan = plan(layout, sizes, resources.threads.control().memory_limit())?;
     let mut outputs: Vec<Place> = Vec::new();
     let mut targets = targets.iter_mut();
     for (k, shape) in results.iter().enumerate() {
@@ -196,6 +200,12 @@ enum Contiguous<'a> {
 }
 
 impl<'a> Contiguous<'a> {
+    /// Bytes that are copied for an input.
+    fn copied(view: &ArrayView<'a>) -> u64 {
+        let (standard, length) = crate::with_typed_array!(ArrayView, view, a => (a.is_standard_layout(), a.len()));
+        if standard { 0 } else { (length as u64).saturating_mul(view.dtype().size() as u64) }
+    }
+
     fn new(view: &ArrayView<'a>) -> Contiguous<'a> {
         let borrowed = crate::with_typed_array!(ArrayView, view, a => {
             a.is_standard_layout().then(|| (a.as_ptr().cast_mut().cast::<u8>(), a.len()))

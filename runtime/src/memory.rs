@@ -49,14 +49,18 @@ pub fn plan(layout: &Layout, sizes: &SizeEnv, allowed: Option<u64>) -> Result<Pl
     }
     let (offsets, arena) = place(layout, &elements);
     let total = (arena as u64).saturating_add(results);
-    // Asking the system takes longer than many a kernel, so it is asked only for what is not small.
-    if total > SMALL || allowed.is_some_and(|allowed| total > allowed) {
-        let limit = memory_limit(allowed);
-        if total > limit || !is_available(total) {
-            return Err(Failure::Memory { needed: total, limit });
-        }
-    }
+    admit(total, allowed)?;
     Ok(Plan { elements, offsets, arena, results: results as usize })
+}
+
+/// That so many bytes may be taken at once.
+pub fn admit(bytes: u64, allowed: Option<u64>) -> Result<(), Failure> {
+    // Asking the system takes longer than many a kernel, so it is asked only for what is not small.
+    if bytes <= SMALL && allowed.is_none_or(|allowed| bytes <= allowed) {
+        return Ok(());
+    }
+    let limit = memory_limit(allowed);
+    if bytes > limit || !is_available(bytes) { Err(Failure::Memory { needed: bytes, limit }) } else { Ok(()) }
 }
 
 /// Whether the system would hand out so much memory at once; asked only for what is large.
