@@ -11,8 +11,9 @@ It works without scikit-learn; with it, it is one of its estimators, for pipelin
 
 from __future__ import annotations
 
-import microtome as mt
 import numpy as np
+
+import microtome as mt
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
@@ -69,7 +70,8 @@ class RobustRegressor(RegressorMixin, BaseEstimator):
         w, delta = np.zeros(rows.shape[1]), float(self.delta)
         ridge = 1e-12 * np.eye(len(w))
         cost, gradient, hessian = PROGRAM["model"](rows, y, w, delta)
-        for self.n_iter_ in range(1, self.max_iter + 1):
+        for step_count in range(1, self.max_iter + 1):
+            self.n_iter_ = step_count
             step, length = np.linalg.lstsq(hessian + ridge, -gradient, rcond=None)[0], 1.0
             # Halve the step until the cost falls: far from the fit the Hessian is nearly flat.
             while length > 1e-10:

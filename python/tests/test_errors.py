@@ -2,10 +2,11 @@
 
 import pickle
 
-import microtome as mt
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+
+import microtome as mt
 
 
 def test_a_program_that_does_not_compile():
@@ -44,7 +45,11 @@ def test_what_a_program_does_not_have():
 
 
 WRONG = [
-    (lambda x, w: (x.astype(np.float32), w, 0.0), "E0301", "`x` of `rows` is f64\\[_, _\\], the argument's elements are float32"),
+    (
+        lambda x, w: (x.astype(np.float32), w, 0.0),
+        "E0301",
+        "`x` of `rows` is f64\\[_, _\\], the argument's elements are float32",
+    ),
     (lambda x, w: (x, w.astype(int), 0.0), "E0301", "`w` of `rows`.*int64"),
     (lambda x, w: (x, w.astype(">f8"), 0.0), "E0301", "`w` of `rows`.*>f8"),
     (lambda x, w: (x, w + 1j, 0.0), "E0301", "complex128"),
