@@ -19,8 +19,14 @@ try:
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    BaseEstimator = RegressorMixin = object
     validate_data = check_is_fitted = None
+
+    class BaseEstimator:
+        """Nothing that is needed here."""
+
+    class RegressorMixin:
+        """Nothing that is needed here."""
+
 
 PROGRAM = mt.compile("""
 fn cost(X: f64[n, d], y: f64[n], w: f64[d], delta: f64) -> f64[n] {
