@@ -5,6 +5,9 @@
 //! Always holds: what does not fit is an error that names both sides, and nothing is read or written past its end.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+#[allow(dead_code)]
+#[path = "../examples/embed.rs"]
+mod example;
 mod harness;
 #[path = "golden/kernels.rs"]
 #[rustfmt::skip]
@@ -192,6 +195,11 @@ fn a_view_that_is_larger_than_memory_is_refused() {
         assert!(text.contains("E0504") && text.contains("128.0 TiB are needed"), "{text}");
     }
     assert_eq!(sum.call(one.broadcast(1000).unwrap()).unwrap(), [Array::from(1000.0)]);
+}
+
+#[test]
+fn the_example_runs() {
+    example::main().unwrap();
 }
 
 #[test]
