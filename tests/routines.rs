@@ -14,7 +14,8 @@ use microtome::loops;
 use microtome::ops::routine::{self, Derivative, Routine};
 use microtome::ops::rules;
 use microtome::pipeline::{self, Context};
-use microtome::runtime::execute::{Arenas, Resources, execute};
+use microtome::runtime::execute::Resources;
+use microtome::runtime::memory::Arenas;
 use microtome::runtime::threads::Threads;
 use microtome::{Array, ArrayView, DType};
 use ndarray::{ArrayD, IxDyn};
@@ -105,7 +106,7 @@ fn compiled(graph: &Graph, inputs: &[Array], sizes: &SizeEnv, threads: usize) ->
     let shapes = vec![graph.shape(graph.outputs[0]).to_vec()];
     let (threads, arenas) = (Threads::new(threads), Arenas::default());
     let resources = Resources { threads: &threads, arenas: &arenas };
-    execute(&kernel, &code, &views, &shapes, sizes, resources).unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).remove(0)
+    code.execute(&views, &shapes, sizes, resources).unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).remove(0)
 }
 
 /// Every bit, but one NaN is like another.

@@ -186,7 +186,10 @@ fn run_product(w: &mut Writer, params: &[Value], product: &Product) {
 /// Calls a routine with a table of its rows, as `runtime::routine` reads it.
 fn run_routine(w: &mut Writer, params: &[Value], kernel: &Kernel, call: &Call) {
     let &[context, _, _] = params else { return };
-    let mut table: Vec<Value> = vec![w.integer(call.routine.position() as i64)];
+    let Some(position) = call.routine.position() else {
+        return w.fail(format_args!("the run-time library has no {:?}", call.routine));
+    };
+    let mut table: Vec<Value> = vec![w.integer(position as i64)];
     table.extend([&call.rows, &call.work].map(|size| w.size(size)));
     for rows in call.operands.iter().chain([&call.result]) {
         let dtype = kernel.buffers.get(rows.buffer).map_or(DType::F64, |buffer| buffer.dtype);

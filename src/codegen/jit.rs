@@ -6,22 +6,21 @@
 
 use super::CodegenError;
 use super::entry::functions;
+use crate::graph::{Size, SizeEnv};
 use crate::loops::Kernel;
+use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
+use crate::runtime::execute::{self, Entry, Failure, Resources};
 use crate::runtime::fault::Fault;
-use crate::runtime::sizes::Binder;
-use crate::runtime::threads::{Context, INTERRUPTED, Threads};
+use crate::runtime::layout::Layout;
+use crate::runtime::threads::Threads;
 use crate::runtime::{math, product, routine, scalar, threads};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module as _, default_libcall_names};
-use std::cell::RefCell;
 use std::fmt::Write;
 use std::mem::ManuallyDrop;
 use std::sync::{Arc, OnceLock};
-
-/// The entry of a kernel: context, frame, record of a fault.
-type Entry = unsafe extern "C" fn(*const Context, *mut i64, *mut i64) -> i64;
 
 /// A kernel as machine code. Clones share it.
 #[derive(Clone)]
@@ -30,9 +29,7 @@ pub struct Compiled(Arc<Code>);
 struct Code {
     module: ManuallyDrop<JITModule>,
     entry: Entry,
-    sizes: usize,
-    buffers: usize,
-    faults: usize,
+    layout: Layout,
 }
 
 // SAFETY: after compilation nothing in the module is changed or handed out; only its code runs, which keeps all it
@@ -50,7 +47,7 @@ impl Drop for Code {
 
 impl std::fmt::Debug for Compiled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Compiled").field("sizes", &self.0.sizes).field("buffers", &self.0.buffers).finish()
+        f.debug_struct("Compiled").field("layout", &self.0.layout).finish()
     }
 }
 
@@ -64,47 +61,25 @@ impl Compiled {
     /// Each buffer has as many elements as its polynomial says at these sizes, aligned as its type is, and initialised
     /// if it is an input. Inputs are not written by anyone, other buffers not touched by anyone else, while it runs.
     pub unsafe fn run(&self, buffers: &[*mut u8], sizes: &[i64], threads: &Threads) -> Result<(), Fault> {
-        // SAFETY: passed on.
-        unsafe { self.run_with(buffers, sizes, threads, None) }
+        // SAFETY: the entry was compiled from the kernel of this layout; the rest is passed on.
+        unsafe { execute::run(self.0.entry, &self.0.layout, buffers, sizes, threads, None) }
     }
 
-    /// The same for a kernel with sizes that only running tells.
+    /// Runs the kernel on arrays. They have the dtypes and element counts of the kernel's input buffers at these sizes;
+    /// `results` are the shapes of the results. What could be written to its target is not given back.
     ///
     /// # Errors
-    /// As [`Compiled::run`].
-    ///
-    /// # Safety
-    /// As [`Compiled::run`]; buffers that depend on such sizes get their memory from `binder`.
-    pub(crate) unsafe fn run_with(
+    /// What stopped it.
+    pub fn execute(
         &self,
-        buffers: &[*mut u8],
-        sizes: &[i64],
-        threads: &Threads,
-        binder: Option<&RefCell<Binder<'_>>>,
-    ) -> Result<(), Fault> {
-        if buffers.len() != self.0.buffers || sizes.len() != self.0.sizes {
-            return Err(Fault::internal());
-        }
-        let mut frame: Vec<i64> = Vec::with_capacity(buffers.len() + sizes.len() + 1);
-        frame.extend(sizes);
-        frame.extend(buffers.iter().map(|buffer| buffer.expose_provenance() as i64));
-        let control = threads.control();
-        frame.push(control.flag().expose_provenance() as i64);
-        let counted = control.progress().is_some();
-        let context = Context { threads, binder };
-        let mut values = [0i64; 2];
-        // SAFETY: the frame is laid out as the code expects; the buffers are the caller's promise.
-        let status = unsafe { (self.0.entry)(&raw const context, frame.as_mut_ptr(), values.as_mut_ptr()) };
-        if !counted {
-            // A loop that was left by a fault or an interrupt has not said that it ended.
-            control.rest();
-        }
-        match usize::try_from(status) {
-            Ok(0) => Ok(()),
-            Ok(site) if site <= self.0.faults => Err(Fault { site: site - 1, values }),
-            _ if status == INTERRUPTED => Err(Fault::interrupted()),
-            _ => Err(Fault::internal()),
-        }
+        inputs: &[ArrayView<'_>],
+        targets: &mut [ArrayViewMut<'_>],
+        results: &[Vec<Size>],
+        sizes: &SizeEnv,
+        resources: Resources<'_>,
+    ) -> Result<Vec<Option<Array>>, Failure> {
+        // SAFETY: the entry was compiled from the kernel of this layout.
+        unsafe { execute::execute(self.0.entry, &self.0.layout, (inputs, targets), results, sizes, resources) }
     }
 }
 
@@ -125,8 +100,7 @@ pub fn compile(kernel: &Kernel) -> Result<Compiled, CodegenError> {
     let address = module.get_finalized_function(entry);
     // SAFETY: the entry was declared with this signature and the C calling convention of this machine.
     let entry = unsafe { std::mem::transmute::<*const u8, Entry>(address) };
-    let (sizes, buffers, faults) = (kernel.sizes.len(), kernel.buffers.len(), kernel.faults.len());
-    Ok(Compiled(Arc::new(Code { module: ManuallyDrop::new(module), entry, sizes, buffers, faults })))
+    Ok(Compiled(Arc::new(Code { module: ManuallyDrop::new(module), entry, layout: kernel.layout() })))
 }
 
 fn define(kernel: &Kernel, module: &mut JITModule) -> Result<FuncId, CodegenError> {

@@ -7,11 +7,10 @@ mod node;
 mod parse;
 mod print;
 mod rewrite;
-mod size;
 mod verify;
 
+pub use crate::runtime::size::{Size, SizeEnv, SizeVar, display_shape};
 pub use node::{Binder, CheckKind, Constant, Graph, Input, LoopParts, Node, NodeId, Op, Type, Var, VarId};
 pub use parse::parse;
 pub use rewrite::{Copier, reachable};
-pub use size::{Size, SizeEnv, SizeVar, display_shape};
 pub use verify::verify;

@@ -3,9 +3,9 @@
 //! In: operators with operands and a type. Out: [`NodeId`]s.
 //! Always holds: [`Graph::add`] returns the same id for the same operator, operands and type.
 
-use super::size::{Size, SizeVar, display_shape};
 use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
+use crate::runtime::size::{Size, SizeVar, display_shape};
 use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};

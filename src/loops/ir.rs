@@ -7,7 +7,10 @@
 use crate::graph::{CheckKind, Constant, Size, SizeVar};
 use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
+use crate::runtime::layout::depends;
 use crate::syntax::span::Span;
+
+pub use crate::runtime::layout::{Buffer, Role};
 
 /// A buffer of the kernel, by position.
 pub type BufferId = usize;
@@ -30,28 +33,6 @@ pub struct Kernel {
     pub steps: Vec<Step>,
     /// What can go wrong while running; `Inst::Check` names one by position.
     pub faults: Vec<FaultSite>,
-}
-
-/// A contiguous piece of memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Buffer {
-    /// The type of an element.
-    pub dtype: DType,
-    /// How many elements.
-    pub elements: Size,
-    /// Whose memory it is.
-    pub role: Role,
-}
-
-/// Whose memory a buffer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The caller's argument of that position; only read.
-    Input(usize),
-    /// The result of that position.
-    Output(usize),
-    /// The kernel's own, from the arena.
-    Scratch,
 }
 
 /// A run-time error that may happen.
@@ -208,7 +189,7 @@ impl Step {
 impl Kernel {
     /// Whether a size is not known before the kernel runs.
     pub fn is_found(&self, size: &Size) -> bool {
-        !self.found.is_empty() && size.vars().iter().any(|var| self.found.contains(var))
+        depends(size, &self.found)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod checks;
 mod ir;
+mod lives;
 mod lower;
 mod print;
 mod regions;

@@ -9,9 +9,10 @@ use crate::graph::{CheckKind, Graph, SizeEnv};
 use crate::interp::{self, FaultKind};
 use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
-use crate::runtime::array::{Array, ArrayView};
-use crate::runtime::execute::{Arenas, Failure, Resources, execute};
+use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
+use crate::runtime::execute::{Failure, Resources};
 use crate::runtime::fault::Fault;
+use crate::runtime::memory::Arenas;
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
 
@@ -19,8 +20,8 @@ use crate::syntax::span::Span;
 pub(super) enum Runnable {
     /// Machine code.
     Native {
-        /// The loops it was made of: buffers, sizes and checks.
-        kernel: Box<loops::Kernel>,
+        /// What can go wrong.
+        faults: Vec<FaultSite>,
         /// The code.
         code: Compiled,
         /// Scratch memory of earlier calls.
@@ -43,7 +44,7 @@ impl Runnable {
             loops::verify(&kernel).map_err(|text| bug(&text))?;
         }
         let code = compile(&kernel).map_err(|error| bug(&error.to_string()))?;
-        Ok(Runnable::Native { kernel: Box::new(kernel), code, arenas: Arenas::default(), results })
+        Ok(Runnable::Native { faults: kernel.faults, code, arenas: Arenas::default(), results })
     }
 
     /// Prepares a graph for the interpreter.
@@ -54,15 +55,27 @@ impl Runnable {
 
     /// Calls it. The arrays have the types of the graph's inputs at these sizes.
     pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
+        Ok(self.call_into(inputs, &mut [], sizes, threads)?.into_iter().flatten().collect())
+    }
+
+    /// The same; what could be written to the target of its position is not given back.
+    pub fn call_into(
+        &self,
+        inputs: &[ArrayView<'_>],
+        targets: &mut [ArrayViewMut<'_>],
+        sizes: &SizeEnv,
+        threads: &Threads,
+    ) -> Result<Vec<Option<Array>>> {
         match self {
-            Runnable::Native { kernel, code, arenas, results } => {
+            Runnable::Native { faults, code, arenas, results } => {
                 let resources = Resources { threads, arenas };
-                execute(kernel, code, inputs, results, sizes, resources)
-                    .map_err(|failure| explain(failure, &kernel.faults))
+                let done = code.execute(inputs, targets, results, sizes, resources);
+                let allowed = threads.control().memory_limit();
+                done.map_err(|failure| explain(failure, faults, allowed))
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
-                interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
+                let results = interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
                     let kind = match &fault.kind {
                         FaultKind::Index { axis, index, extent } => {
                             return index_fault(*axis, *index, *extent, fault.span);
@@ -73,7 +86,8 @@ impl Runnable {
                         FaultKind::Unsupported(text) | FaultKind::NoSize(text) => text,
                     };
                     bug(kind)
-                })
+                })?;
+                Ok(results.into_iter().map(Some).collect())
             }
         }
     }
@@ -89,8 +103,12 @@ pub(super) fn interrupted() -> Box<Diagnostic> {
     Diagnostic::global(codes::INTERRUPTED, "stopped by Ctrl-C")
 }
 
-fn explain(failure: Failure, sites: &[FaultSite]) -> Box<Diagnostic> {
+fn explain(failure: Failure, sites: &[FaultSite], allowed: Option<u64>) -> Box<Diagnostic> {
     match failure {
+        Failure::Memory { needed, limit } if allowed == Some(limit) => {
+            Diagnostic::global(codes::MEMORY, format!("{} are needed, {} are allowed", bytes(needed), bytes(limit)))
+                .help("work on fewer rows at a time, or allow more")
+        }
         Failure::Memory { needed, limit } => {
             Diagnostic::global(codes::MEMORY, format!("{} are needed, {} are free", bytes(needed), bytes(limit)))
                 .help("work on fewer rows at a time, or reduce before keeping an array")

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::ops::emit::{Comparison, Primitive};
+use crate::runtime::scalar::{floor_divide, int_floor_divide, int_power, int_remainder, remainder};
 
 pub(super) const ALL: &[&Elementwise] = &[
     &ADD,
@@ -157,55 +158,6 @@ pub static REMAINDER: Elementwise = Elementwise {
     ulp: 1.0,
     samples: &[-2.7, -0.6, 0.35, 3.1],
 };
-
-/// Python's float remainder: the sign of the divisor.
-pub fn remainder(a: f64, b: f64) -> f64 {
-    let r = a % b;
-    if r == 0.0 {
-        0.0f64.copysign(b)
-    } else if (r < 0.0) != (b < 0.0) {
-        r + b
-    } else {
-        r
-    }
-}
-
-/// Python's float floor division; `a / 0` is an infinity or NaN as NumPy has it.
-pub fn floor_divide(a: f64, b: f64) -> f64 {
-    if b == 0.0 {
-        return a / b;
-    }
-    let rest = a % b;
-    let crosses = rest != 0.0 && (rest < 0.0) != (b < 0.0);
-    let quotient = (a - rest) / b - f64::from(u8::from(crosses));
-    if quotient == 0.0 {
-        return 0.0f64.copysign(a / b);
-    }
-    let floor = quotient.floor();
-    if quotient - floor > 0.5 { floor + 1.0 } else { floor }
-}
-
-/// Integer quotient rounded down; wraps at `i64::MIN // -1`. The divisor is not zero.
-pub fn int_floor_divide(a: i64, b: i64) -> i64 {
-    let quotient = a.wrapping_div(b);
-    if a.wrapping_rem(b) != 0 && (a < 0) != (b < 0) { quotient - 1 } else { quotient }
-}
-
-/// Integer remainder with the sign of the divisor. The divisor is not zero.
-pub fn int_remainder(a: i64, b: i64) -> i64 {
-    let r = a.wrapping_rem(b);
-    if r != 0 && (r < 0) != (b < 0) { r + b } else { r }
-}
-
-/// `a ^ b` for integers: wraps; a negative exponent gives 0, or ±1 for bases ±1.
-pub fn int_power(base: i64, exponent: i64) -> i64 {
-    match (base, exponent) {
-        (_, 0..) => base.wrapping_pow(u32::try_from(exponent).unwrap_or(u32::MAX)),
-        (1, _) => 1,
-        (-1, _) => 1 - 2 * (exponent & 1),
-        _ => 0,
-    }
-}
 
 /// `a ^ b`.
 pub static POWER: Elementwise = Elementwise {

@@ -23,7 +23,6 @@ use std::hash::{Hash, Hasher};
 pub use arithmetic::{
     ABS, ADD, DIVIDE, FLOOR_DIVIDE, HYPOT, MULTIPLY, NEGATE, POWER, REMAINDER, SIGN, SQRT, STRONG_MULTIPLY, SUBTRACT,
 };
-pub(crate) use arithmetic::{floor_divide, int_floor_divide, int_power, int_remainder, remainder};
 pub use comparison::{EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, NOT_EQUAL};
 pub use exponential::{EXP, LOG};
 pub use hyperbolic::{SIGMOID, TANH};

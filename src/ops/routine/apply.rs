@@ -3,8 +3,9 @@
 //! In: a routine, its operands, an array of zeros for the result. Out: the result, written.
 //! Always holds: what is computed for a row is what compiled code computes: the same function does it.
 
-use super::{Elements, ElementsMut, Routine, Row};
+use super::Routine;
 use crate::runtime::array::Array;
+use crate::runtime::rows::{Elements, ElementsMut, Row};
 use ndarray::ArrayD;
 
 impl Routine {

@@ -1,14 +1,14 @@
 //! Routines that run along a row and keep a state: cumulative sums, products and extrema, and linear recurrences.
 //!
 //! In: rows of numbers. Out: the state behind each element.
-//! Always holds: single precision is summed and multiplied in double precision and rounded for each element; an extremum
-//! is NaN from the first NaN on.
+//! Always holds: the rows themselves are computed by `runtime::rows::cumulative`.
 
-use super::{Derivative, Elements, ElementsMut, Routine, Row, linear, one_type};
+use super::{Derivative, Routine, linear, one_type};
 use crate::graph::{Graph, NodeId, Size, Type};
 use crate::ops::elementwise::{MULTIPLY, STRONG_MULTIPLY};
 use crate::ops::rules::Cotangent;
 use crate::runtime::array::DType;
+use crate::runtime::rows;
 
 pub(super) const ALL: &[&Routine] = &[&CUMSUM, &CUMPROD, &CUMMAX, &CUMMIN, &ARGCUMMAX, &ARGCUMMIN, &LINEAR_RECURRENCE];
 
@@ -25,7 +25,7 @@ pub static CUMSUM: Routine = Routine {
         let sums = g.routine(&CUMSUM, &[back]);
         vec![Some(Cotangent { node: flipped(g, sums), ..ct })]
     }),
-    run: |row| accumulate(row, 0, i64::wrapping_add, 0.0, |a, b| a + b),
+    run: rows::cumulative::sum,
 };
 
 /// The products of a row's beginnings.
@@ -42,11 +42,11 @@ pub static CUMPROD: Routine = Routine {
         let before = shifted(g, id, 1.0);
         vec![Some(times(g, Cotangent { node: rest, ..ct }, before))]
     }),
-    run: |row| accumulate(row, 1, i64::wrapping_mul, 1.0, |a, b| a * b),
+    run: rows::cumulative::product,
 };
 
 macro_rules! extremum {
-    ($id:ident, $name:literal, $doc:literal, $arg:ident, $arg_name:literal, $arg_doc:literal, $better:tt) => {
+    ($id:ident, $name:literal, $doc:literal, $run:expr, $arg:ident, $arg_name:literal, $arg_doc:literal, $arg_run:expr) => {
         #[doc = $doc]
         pub static $id: Routine = Routine {
             name: $name,
@@ -60,16 +60,7 @@ macro_rules! extremum {
                 let first = g.routine(&$arg, &[x]);
                 vec![Some(Cotangent { node: g.add_in_rows(&shape, first, ct.node), ..ct })]
             }),
-            run: |row| match (row.operands, &mut row.result) {
-                ([Elements::I64(x)], ElementsMut::I64(y)) => best(x, y, |a, b| a $better b, |_, value| value),
-                ([Elements::F32(x)], ElementsMut::F32(y)) => {
-                    best(x, y, |a, b| !b.is_nan() && (a $better b || a.is_nan()), |_, value| value)
-                }
-                ([Elements::F64(x)], ElementsMut::F64(y)) => {
-                    best(x, y, |a, b| !b.is_nan() && (a $better b || a.is_nan()), |_, value| value)
-                }
-                _ => {}
-            },
+            run: $run,
         };
 
         #[doc = $arg_doc]
@@ -80,19 +71,7 @@ macro_rules! extremum {
             typing: |types| Ok(Type::array(DType::I64, number(types)?.shape)),
             work: |cores| linear(cores, 1),
             derivative: Derivative::Zero,
-            run: |row| {
-                let ElementsMut::I64(y) = &mut row.result else { return };
-                match row.operands {
-                    [Elements::I64(x)] => best(x, y, |a, b| a $better b, |position, _| position),
-                    [Elements::F32(x)] => {
-                        best(x, y, |a, b| !b.is_nan() && (a $better b || a.is_nan()), |position, _| position)
-                    }
-                    [Elements::F64(x)] => {
-                        best(x, y, |a, b| !b.is_nan() && (a $better b || a.is_nan()), |position, _| position)
-                    }
-                    _ => {}
-                }
-            },
+            run: $arg_run,
         };
     };
 }
@@ -101,19 +80,21 @@ extremum!(
     CUMMAX,
     "cummax",
     "The largest element up to each, with it.",
+    rows::cumulative::max,
     ARGCUMMAX,
     "argcummax",
     "The position of the largest element up to each, the first of equals.",
-    >
+    rows::cumulative::argmax
 );
 extremum!(
     CUMMIN,
     "cummin",
     "The smallest element up to each, with it.",
+    rows::cumulative::min,
     ARGCUMMIN,
     "argcummin",
     "The position of the smallest element up to each, the first of equals.",
-    <
+    rows::cumulative::argmin
 );
 
 /// `y[i] = a[i] · y[i-1] + b[i]`, with `y[-1] = 0`. A state of 0 stays 0 whatever multiplies it, so that what a `where`
@@ -138,64 +119,14 @@ pub static LINEAR_RECURRENCE: Routine = Routine {
         let by = [by_a, by_b];
         operands.iter().zip(by).map(|(&x, by)| Some(Cotangent { node: summed_to(g, by.node, x), ..by })).collect()
     }),
-    run: |row| match (row.operands, &mut row.result) {
-        ([Elements::F32(a), Elements::F32(b)], ElementsMut::F32(y)) => {
-            let mut state = 0.0f64;
-            for ((a, b), y) in a.iter().zip(*b).zip(y.iter_mut()) {
-                state = recur(state, f64::from(*a), f64::from(*b));
-                *y = state as f32;
-            }
-        }
-        ([Elements::F64(a), Elements::F64(b)], ElementsMut::F64(y)) => {
-            let mut state = 0.0f64;
-            for ((a, b), y) in a.iter().zip(*b).zip(y.iter_mut()) {
-                state = recur(state, *a, *b);
-                *y = state;
-            }
-        }
-        _ => {}
-    },
+    run: rows::cumulative::linear_recurrence,
 };
-
-fn recur(state: f64, a: f64, b: f64) -> f64 {
-    if state == 0.0 { b } else { a * state + b }
-}
 
 /// One row of numbers.
 fn number(types: &[Type]) -> Result<Type, String> {
     match one_type(types)? {
         ty if ty.dtype != DType::Bool => Ok(ty.clone()),
         ty => Err(format!("expected numbers, found {ty}")),
-    }
-}
-
-fn accumulate(row: &mut Row<'_>, int: i64, ints: fn(i64, i64) -> i64, float: f64, floats: fn(f64, f64) -> f64) {
-    fn along<T: Copy, S: Copy>(x: &[T], y: &mut [T], first: S, step: impl Fn(S, T) -> S, rounded: impl Fn(S) -> T) {
-        let mut state = first;
-        for (x, y) in x.iter().zip(y) {
-            state = step(state, *x);
-            *y = rounded(state);
-        }
-    }
-    match (row.operands, &mut row.result) {
-        ([Elements::I64(x)], ElementsMut::I64(y)) => along(x, y, int, ints, |state| state),
-        ([Elements::F32(x)], ElementsMut::F32(y)) => {
-            along(x, y, float, |state, x| floats(state, f64::from(x)), |state| state as f32);
-        }
-        ([Elements::F64(x)], ElementsMut::F64(y)) => along(x, y, float, floats, |state| state),
-        _ => {}
-    }
-}
-
-/// The best element so far, as `keep` makes a result of its position and value.
-fn best<T: Copy, R>(x: &[T], y: &mut [R], better: impl Fn(T, T) -> bool, keep: impl Fn(i64, T) -> R) {
-    let Some(&first) = x.first() else { return };
-    let mut state = (0, first);
-    for ((position, &value), y) in (0..).zip(x).zip(y) {
-        if better(value, state.1) {
-            state = (position, value);
-        }
-        *y = keep(state.0, state.1);
     }
 }
 

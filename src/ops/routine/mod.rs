@@ -4,21 +4,21 @@
 //! Always holds: typing, derivative and evaluation of a routine stand in one item; interpreter and compiled code call the
 //! same [`Routine::run`], and slicing and batching are the same for all.
 //!
-//! An operand has either every batch axis or none; one that has none is shared by all rows. A new routine is one item in
-//! one file of this folder: `typing` says which core its result has, `run` computes one row.
+//! An operand has either every batch axis or none; one that has none is shared by all rows. A new routine is an item in
+//! one file of this folder, where `typing` says which core its result has, and a function of rows in the run-time library
+//! (`runtime/src/rows`), which computes one row.
 
 mod apply;
 mod cumulative;
 mod order;
-mod row;
 
 use super::rules::{Batched, Cotangent, IndexRule};
 use crate::graph::{Graph, NodeId, Op, Size, Type};
+use crate::runtime::rows::{self, Row};
 use std::hash::{Hash, Hasher};
 
 pub use cumulative::{CUMMAX, CUMMIN, CUMPROD, CUMSUM, LINEAR_RECURRENCE};
 pub use order::{ARGSORT, COMPACT, RUN_STARTS, SEARCHSORTED_LEFT, SEARCHSORTED_RIGHT, SORT};
-pub use row::{Elements, ElementsMut, Row};
 
 /// The cotangents of the operands, given the node and its own.
 pub type VjpRule = fn(&mut Graph, NodeId, Cotangent) -> Vec<Option<Cotangent>>;
@@ -84,15 +84,10 @@ pub fn find(name: &str) -> Option<&'static Routine> {
     all().find(|routine| routine.name == name)
 }
 
-/// The routine at a place in the order of [`all`]: how compiled code names it.
-pub(crate) fn at(position: usize) -> Option<&'static Routine> {
-    all().nth(position)
-}
-
 impl Routine {
-    /// Its place in the order of [`all`].
-    pub(crate) fn position(&self) -> usize {
-        all().position(|other| other == self).unwrap_or(usize::MAX)
+    /// Its place among the run-time library's functions of rows: how compiled code names it.
+    pub(crate) fn position(&self) -> Option<usize> {
+        rows::ALL.iter().position(|function| function.name == self.name)
     }
 
     /// Batch axes and core of each operand: (shape of the batch, core types).
@@ -236,4 +231,18 @@ fn one_type(types: &[Type]) -> Result<&Type, String> {
 fn linear(cores: &[&[Size]], factor: i64) -> Size {
     let elements = cores.first().map_or(Size::one(), |core| Size::product(core.iter()));
     elements.times(&Size::from(factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_routine_is_computed_by_the_function_of_rows_of_its_name() {
+        for routine in all() {
+            let function = routine.position().and_then(|position| rows::ALL.get(position));
+            let found = function.map(|function| (function.operands, function.run as usize));
+            assert_eq!(found, Some((routine.cores.len(), routine.run as usize)), "{}", routine.name);
+        }
+    }
 }

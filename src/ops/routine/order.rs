@@ -1,13 +1,13 @@
 //! Routines that depend on the order of elements: sorting, searching, compaction.
 //!
 //! In: rows of numbers or truth values. Out: the same in order, or positions.
-//! Always holds: NaN comes after every number, -0 and 0 are equal, and what is equal keeps its order.
+//! Always holds: the rows themselves are computed by `runtime::rows::order`.
 
-use super::{Derivative, Elements, ElementsMut, Routine, Row, linear, one_type};
+use super::{Derivative, Routine, linear, one_type};
 use crate::graph::{Size, Type};
 use crate::ops::rules::Cotangent;
 use crate::runtime::array::DType;
-use std::cmp::Ordering;
+use crate::runtime::rows;
 
 pub(super) const ALL: &[&Routine] = &[&SORT, &ARGSORT, &SEARCHSORTED_LEFT, &SEARCHSORTED_RIGHT, &COMPACT, &RUN_STARTS];
 
@@ -27,13 +27,7 @@ pub static SORT: Routine = Routine {
         let order = g.routine(&ARGSORT, &[x]);
         vec![Some(Cotangent { node: g.add_in_rows(&shape, order, ct.node), ..ct })]
     }),
-    run: |row| match (row.operands, &mut row.result) {
-        ([Elements::Bool(x)], ElementsMut::Bool(y)) => sort(x, y),
-        ([Elements::I64(x)], ElementsMut::I64(y)) => sort(x, y),
-        ([Elements::F32(x)], ElementsMut::F32(y)) => sort(x, y),
-        ([Elements::F64(x)], ElementsMut::F64(y)) => sort(x, y),
-        _ => {}
-    },
+    run: rows::order::sort,
 };
 
 /// The positions of a row's elements in ascending order.
@@ -44,19 +38,11 @@ pub static ARGSORT: Routine = Routine {
     typing: |types| Ok(Type::array(DType::I64, one_type(types)?.shape.clone())),
     work: |cores| linear(cores, DEPTH),
     derivative: Derivative::Zero,
-    run: |row| {
-        let ([x], ElementsMut::I64(y)) = (row.operands, &mut row.result) else { return };
-        match x {
-            Elements::Bool(x) => argsort(x, y),
-            Elements::I64(x) => argsort(x, y),
-            Elements::F32(x) => argsort(x, y),
-            Elements::F64(x) => argsort(x, y),
-        }
-    },
+    run: rows::order::argsort,
 };
 
 macro_rules! searchsorted {
-    ($id:ident, $name:literal, $doc:literal, $before:expr) => {
+    ($id:ident, $name:literal, $doc:literal, $run:expr) => {
         #[doc = $doc]
         pub static $id: Routine = Routine {
             name: $name,
@@ -65,7 +51,7 @@ macro_rules! searchsorted {
             typing: search_type,
             work: |cores| cores.last().map_or(Size::one(), |core| Size::product(core.iter())).times(&Size::from(DEPTH)),
             derivative: Derivative::Zero,
-            run: |row| search(row, $before),
+            run: $run,
         };
     };
 }
@@ -74,13 +60,13 @@ searchsorted!(
     SEARCHSORTED_LEFT,
     "searchsorted_left",
     "For each of the second operand the number of elements of the first, which is sorted, that are smaller.",
-    |order| order == Ordering::Less
+    rows::order::searchsorted_left
 );
 searchsorted!(
     SEARCHSORTED_RIGHT,
     "searchsorted_right",
     "For each of the second operand the number of elements of the first, which is sorted, that are not greater.",
-    |order| order != Ordering::Greater
+    rows::order::searchsorted_right
 );
 
 /// The positions of true elements, then zeros.
@@ -94,13 +80,7 @@ pub static COMPACT: Routine = Routine {
     },
     work: |cores| linear(cores, 1),
     derivative: Derivative::Zero,
-    run: |row| {
-        let ([Elements::Bool(mask)], ElementsMut::I64(y)) = (row.operands, &mut row.result) else { return };
-        let positions = (0..).zip(mask.iter()).filter(|(_, holds)| **holds);
-        for (place, (position, _)) in y.iter_mut().zip(positions) {
-            *place = position;
-        }
-    },
+    run: rows::order::compact,
 };
 
 /// Whether each element is another one than the element before it.
@@ -111,92 +91,8 @@ pub static RUN_STARTS: Routine = Routine {
     typing: |types| Ok(Type::array(DType::Bool, one_type(types)?.shape.clone())),
     work: |cores| linear(cores, 1),
     derivative: Derivative::Zero,
-    run: |row| {
-        let ([x], ElementsMut::Bool(y)) = (row.operands, &mut row.result) else { return };
-        match x {
-            Elements::Bool(x) => run_starts(x, y),
-            Elements::I64(x) => run_starts(x, y),
-            Elements::F32(x) => run_starts(x, y),
-            Elements::F64(x) => run_starts(x, y),
-        }
-    },
+    run: rows::order::run_starts,
 };
-
-/// Elements that have an order: that of their keys.
-trait Ordered: Copy + Default {
-    /// Whole numbers, which compare faster than floats.
-    type Key: Ord + Copy;
-    /// Equal for equal elements: one for all NaN, one for -0 and 0.
-    fn key(self) -> Self::Key;
-    /// An element with that key.
-    fn with_key(key: Self::Key) -> Self;
-}
-
-macro_rules! ordered {
-    (whole: $($whole:ty),*; float: $($float:ty => $key:ty),*) => {
-        $(impl Ordered for $whole {
-            type Key = $whole;
-            fn key(self) -> $whole {
-                self
-            }
-            fn with_key(key: $whole) -> $whole {
-                key
-            }
-        })*
-        $(impl Ordered for $float {
-            type Key = $key;
-            fn key(self) -> $key {
-                match self {
-                    _ if self.is_nan() => <$key>::MAX,
-                    _ if self == 0.0 => 0,
-                    // The bits of a negative float but for its sign, turned over, grow with the number.
-                    _ => {
-                        let bits = self.to_bits() as $key;
-                        bits ^ ((bits >> (<$key>::BITS - 1)) & <$key>::MAX)
-                    }
-                }
-            }
-            fn with_key(key: $key) -> $float {
-                let bits = key ^ ((key >> (<$key>::BITS - 1)) & <$key>::MAX);
-                if key == <$key>::MAX { <$float>::NAN } else { <$float>::from_bits(bits as _) }
-            }
-        })*
-    };
-}
-
-ordered!(whole: bool, i64; float: f32 => i32, f64 => i64);
-
-fn sort<T: Ordered>(x: &[T], y: &mut [T]) {
-    let mut keys: Vec<T::Key> = x.iter().map(|element| element.key()).collect();
-    keys.sort_unstable();
-    for (place, key) in y.iter_mut().zip(&keys) {
-        *place = T::with_key(*key);
-    }
-    // -0 and 0 have one key: zeros are taken as they come.
-    let zero = T::default().key();
-    let (first, last) = (keys.partition_point(|key| *key < zero), keys.partition_point(|key| *key <= zero));
-    let zeros = x.iter().filter(|element| element.key() == zero);
-    for (place, element) in y.iter_mut().take(last).skip(first).zip(zeros) {
-        *place = *element;
-    }
-}
-
-fn argsort<T: Ordered>(x: &[T], y: &mut [i64]) {
-    let mut pairs: Vec<(T::Key, i64)> = x.iter().map(|element| element.key()).zip(0..).collect();
-    pairs.sort_unstable();
-    for (place, (_, position)) in y.iter_mut().zip(pairs) {
-        *place = position;
-    }
-}
-
-fn run_starts<T: Ordered>(x: &[T], y: &mut [bool]) {
-    let mut before = None;
-    for (start, element) in y.iter_mut().zip(x) {
-        let key = Some(element.key());
-        *start = before != key;
-        before = key;
-    }
-}
 
 /// Two rows of one element type, of any lengths, give positions for the second.
 fn search_type(types: &[Type]) -> Result<Type, String> {
@@ -204,57 +100,5 @@ fn search_type(types: &[Type]) -> Result<Type, String> {
         [sorted, values] if sorted.dtype == values.dtype => Ok(Type::array(DType::I64, values.shape.clone())),
         [sorted, values] => Err(format!("the rows are {sorted} and {values}")),
         _ => Err("expected two operands".to_string()),
-    }
-}
-
-/// `before` says for an element's order against the value whether it comes before the place of the value.
-fn search(row: &mut Row<'_>, before: fn(Ordering) -> bool) {
-    fn places<T: Ordered>(sorted: &[T], values: &[T], y: &mut [i64], before: fn(Ordering) -> bool) {
-        for (place, value) in y.iter_mut().zip(values) {
-            let key = value.key();
-            *place = sorted.partition_point(|element| before(element.key().cmp(&key))) as i64;
-        }
-    }
-    let ElementsMut::I64(y) = &mut row.result else { return };
-    match row.operands {
-        [Elements::Bool(sorted), Elements::Bool(values)] => places(sorted, values, y, before),
-        [Elements::I64(sorted), Elements::I64(values)] => places(sorted, values, y, before),
-        [Elements::F32(sorted), Elements::F32(values)] => places(sorted, values, y, before),
-        [Elements::F64(sorted), Elements::F64(values)] => places(sorted, values, y, before),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_in_the_order_of_the_numbers() {
-        let tiny = f64::from_bits(1);
-        let numbers =
-            [f64::NEG_INFINITY, f64::MIN, -1.5, -1.0, -tiny, 0.0, tiny, 1.0, f64::MAX, f64::INFINITY, f64::NAN];
-        for pair in numbers.windows(2) {
-            assert!(pair[0].key() < pair[1].key(), "{pair:?}");
-            assert!((pair[0] as f32).key() <= (pair[1] as f32).key(), "{pair:?}");
-        }
-        for number in numbers {
-            assert!(f64::with_key(number.key()) == number || number.is_nan(), "{number}");
-            let single = number as f32;
-            assert!(f32::with_key(single.key()) == single || single.is_nan(), "{single}");
-        }
-        assert_eq!((-0.0f64).key(), 0.0f64.key());
-        assert_eq!((-f64::NAN).key(), f64::NAN.key());
-    }
-
-    #[test]
-    fn zeros_keep_their_signs_and_their_order() {
-        let x = [0.0, -1.0, -0.0, 2.0, 0.0, -0.0];
-        let mut y = [0.0f64; 6];
-        sort(&x, &mut y);
-        assert_eq!(y.map(f64::to_bits), [-1.0, 0.0, -0.0, 0.0, -0.0, 2.0].map(f64::to_bits));
-        let mut order = [0; 6];
-        argsort(&x, &mut order);
-        assert_eq!(order, [1, 0, 2, 4, 5, 3]);
     }
 }

@@ -1,4 +1,4 @@
-"""Writes cases.txt: arrays and the text that NumPy gives them, for the tests of src/runtime/print.rs.
+"""Writes cases.txt: arrays and the text that NumPy gives them, for the tests of runtime/src/print.rs.
 
 A case is a line `@ type sizes | elements`, then the text. Elements `range a b` are a, a + b, a + 2b, ... (both exact
 in f64, then converted). Run with NumPy 2.4 in this folder: python make.py. NumPy's True and False become ours.

@@ -7,8 +7,8 @@
 //! The rules are those of `numpy/_core/arrayprint.py`: eight digits after the point, scientific notation for a range
 //! that would not fit otherwise, lines of 75 characters, and the first and last three of each axis beyond 1000 elements.
 
-use crate::runtime::array::Array;
-use crate::runtime::half::{bf16_from_f64, f16_from_f64};
+use crate::array::Array;
+use crate::half::{bf16_from_f64, f16_from_f64};
 use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use std::ops::Div;

@@ -17,7 +17,7 @@ const BLOCK: i64 = 96;
 /// A matrix operand: distances are in elements.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Operand {
+pub struct Operand {
     start: *mut u8,
     batch: i64,
     row: i64,
@@ -27,7 +27,7 @@ pub(crate) struct Operand {
 /// What generated code asks for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Request {
+pub struct Request {
     batch: i64,
     m: i64,
     n: i64,
@@ -43,7 +43,7 @@ unsafe impl Send for Request {}
 unsafe impl Sync for Request {}
 
 /// The function behind the name.
-pub(crate) fn symbol(name: &str) -> Option<*const u8> {
+pub fn symbol(name: &str) -> Option<*const u8> {
     match name {
         "product_f32" => Some(product_f32 as *const u8),
         "product_f64" => Some(product_f64 as *const u8),

@@ -5,35 +5,36 @@
 #![allow(unsafe_code)]
 
 use super::array::{Array, DType};
-use super::execute::{Arena, Output};
+use super::execute::Output;
+use super::layout::{Layout, Role};
+use super::memory::Arena;
 use super::threads::{Context, INTERNAL};
-use crate::graph::SizeEnv;
-use crate::loops::{Kernel, Role};
+use crate::size::SizeEnv;
 
 /// The memory of a call that is not planned before it.
-pub(crate) struct Binder<'k> {
-    kernel: &'k Kernel,
+pub struct Binder<'k> {
+    layout: &'k Layout,
     /// Sizes found so far, with those that were known.
-    pub(crate) sizes: SizeEnv,
+    pub sizes: SizeEnv,
     memory: Vec<Option<Arena>>,
     used: u64,
     limit: u64,
     /// Bytes that were needed, and may be used, when there was no room.
-    pub(crate) refused: Option<(u64, u64)>,
+    pub refused: Option<(u64, u64)>,
 }
 
 impl<'k> Binder<'k> {
-    pub(crate) fn new(kernel: &'k Kernel, sizes: &SizeEnv, limit: u64) -> Binder<'k> {
-        let memory = kernel.buffers.iter().map(|_| None).collect();
-        Binder { kernel, sizes: sizes.clone(), memory, used: 0, limit, refused: None }
+    pub fn new(layout: &'k Layout, sizes: &SizeEnv, limit: u64) -> Binder<'k> {
+        let memory = layout.buffers.iter().map(|_| None).collect();
+        Binder { layout, sizes: sizes.clone(), memory, used: 0, limit, refused: None }
     }
 
     /// Notes the value of the size in a slot; gives the addresses that change, by slot. `None` if there is no room.
     fn bind(&mut self, slot: usize, value: i64) -> Option<Vec<(usize, i64)>> {
-        let name = self.kernel.sizes.get(slot)?.clone();
+        let name = self.layout.sizes.get(slot)?.clone();
         self.sizes.insert(name.clone(), value.max(0));
         let mut changed = vec![(slot, value.max(0))];
-        for (id, buffer) in self.kernel.buffers.iter().enumerate() {
+        for (id, buffer) in self.layout.buffers.iter().enumerate() {
             if !buffer.elements.vars().contains(&name) {
                 continue;
             }
@@ -52,15 +53,15 @@ impl<'k> Binder<'k> {
                 *self.memory.get_mut(id)? = Some(Arena::new(usize::try_from(wanted).ok()?));
             }
             let address = self.memory.get_mut(id)?.as_mut()?.at(0);
-            changed.push((self.kernel.sizes.len() + id, address.expose_provenance() as i64));
+            changed.push((self.layout.sizes.len() + id, address.expose_provenance() as i64));
         }
         Some(changed)
     }
 
     /// The result of that position, which has been written.
-    pub(crate) fn result(&mut self, position: usize, shape: &[usize]) -> Array {
-        let at = self.kernel.buffers.iter().position(|buffer| buffer.role == Role::Output(position));
-        let buffer = at.and_then(|at| self.kernel.buffers.get(at));
+    pub fn result(&mut self, position: usize, shape: &[usize]) -> Array {
+        let at = self.layout.buffers.iter().position(|buffer| buffer.role == Role::Output(position));
+        let buffer = at.and_then(|at| self.layout.buffers.get(at));
         let dtype = buffer.map_or(DType::F64, |buffer| buffer.dtype);
         let count: usize = shape.iter().product();
         let mut output = Output::new(dtype, shape);
@@ -83,12 +84,7 @@ impl<'k> Binder<'k> {
 ///
 /// # Safety
 /// The context is that of the run, the frame its frame.
-pub(crate) unsafe extern "C" fn bind_size(
-    context: *const Context<'_, '_>,
-    frame: *mut i64,
-    slot: i64,
-    value: i64,
-) -> i64 {
+pub unsafe extern "C" fn bind_size(context: *const Context<'_, '_>, frame: *mut i64, slot: i64, value: i64) -> i64 {
     // SAFETY: the caller's promise.
     let context = unsafe { &*context };
     let bound =

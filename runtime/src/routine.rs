@@ -7,8 +7,8 @@
 
 use super::array::DType;
 use super::control::Count;
+use super::rows::{self, Elements, ElementsMut, Row, RowFunction};
 use super::threads::{Context, INTERNAL, INTERRUPTED};
-use crate::ops::routine::{self, Elements, ElementsMut, Routine, Row};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls of less work (in simple operations) stay on the calling thread.
@@ -17,12 +17,12 @@ const SERIAL: i64 = 1 << 19;
 const BLOCK: i64 = 1 << 16;
 
 /// The function behind the name.
-pub(crate) fn symbol(name: &str) -> Option<*const u8> {
+pub fn symbol(name: &str) -> Option<*const u8> {
     (name == "routine").then_some(run as *const u8)
 }
 
 /// How an element type is written in the table.
-pub(crate) fn code(dtype: DType) -> i64 {
+pub fn code(dtype: DType) -> i64 {
     DType::ALL.iter().position(|other| *other == dtype).map_or(-1, |position| position as i64)
 }
 
@@ -43,7 +43,7 @@ unsafe impl Sync for Rows {}
 
 /// What generated code asks for.
 struct Request {
-    routine: &'static Routine,
+    function: &'static RowFunction,
     rows: usize,
     work: i64,
     operands: Vec<Rows>,
@@ -88,16 +88,16 @@ impl Reader {
     unsafe fn request(mut self) -> Option<Request> {
         // SAFETY: the caller's promise.
         let [position, rows, work] = unsafe { [self.next(), self.next(), self.next()] };
-        let routine = routine::at(usize::try_from(position).ok()?)?;
+        let function = rows::ALL.get(usize::try_from(position).ok()?)?;
         let mut extents = Vec::new();
         let mut operands = Vec::new();
-        for _ in routine.cores {
+        for _ in 0..function.operands {
             // SAFETY: the caller's promise.
             operands.push(unsafe { self.rows(&mut extents) }?);
         }
         // SAFETY: the caller's promise.
         let result = unsafe { self.rows(&mut extents) }?;
-        Some(Request { routine, rows: usize::try_from(rows).unwrap_or(0), work, operands, result, extents })
+        Some(Request { function, rows: usize::try_from(rows).unwrap_or(0), work, operands, result, extents })
     }
 }
 
@@ -142,7 +142,7 @@ unsafe fn one(request: &Request, row: usize) {
     let operands: Vec<Elements<'_>> = request.operands.iter().map(|rows| unsafe { read(rows, row) }).collect();
     // SAFETY: the caller's promise.
     let result = unsafe { write(&request.result, row) };
-    (request.routine.run)(&mut Row { operands: &operands, result, extents: &request.extents });
+    (request.function.run)(&mut Row { operands: &operands, result, extents: &request.extents });
 }
 
 /// # Safety

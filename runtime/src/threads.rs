@@ -5,8 +5,8 @@
 //! the one of the lowest block is reported.
 #![allow(unsafe_code)]
 
+use super::binder::{Binder, bind_size};
 use super::control::{Control, Count};
-use super::sizes::{Binder, bind_size};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::RefCell;
@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The status for a failure of the run-time library itself.
-pub(crate) const INTERNAL: i64 = -1;
+pub const INTERNAL: i64 = -1;
 /// The status for a run that was asked to stop.
-pub(crate) const INTERRUPTED: i64 = -2;
+pub const INTERRUPTED: i64 = -2;
 
 /// Loops of less work (in simple operations) stay on the calling thread: handing work over and waiting takes up to
 /// 45 µs.
@@ -31,7 +31,7 @@ const BLOCKS: i64 = 128;
 #[derive(Debug)]
 pub struct Threads {
     count: usize,
-    pool: OnceLock<Option<ThreadPool>>,
+    pool: Arc<OnceLock<Option<ThreadPool>>>,
     control: Arc<Control>,
 }
 
@@ -50,7 +50,13 @@ impl Threads {
 
     /// At most `count` threads, whose work answers to `control`.
     pub fn under(count: usize, control: Arc<Control>) -> Threads {
-        Threads { count: count.max(1), pool: OnceLock::new(), control }
+        Threads { count: count.max(1), pool: Arc::default(), control }
+    }
+
+    /// The same threads for work that answers to another control.
+    #[must_use]
+    pub fn answering(&self, control: Arc<Control>) -> Threads {
+        Threads { count: self.count, pool: self.pool.clone(), control }
     }
 
     /// What may stop the work, and sees how far it is.
@@ -65,7 +71,7 @@ impl Threads {
 
     /// Does `work` for `0..blocks`, in any order; on the calling thread alone if there is no pool.
     /// `false` if one of them panicked.
-    pub(crate) fn for_each(&self, blocks: usize, work: impl Fn(usize) + Sync) -> bool {
+    pub fn for_each(&self, blocks: usize, work: impl Fn(usize) + Sync) -> bool {
         let run = || match self.pool() {
             Some(pool) if blocks > 1 => {
                 pool.install(|| (0..blocks).into_par_iter().with_max_len(1).for_each(&work));
@@ -86,18 +92,18 @@ impl Threads {
 }
 
 /// What generated code passes on to the run-time library.
-pub(crate) struct Context<'a, 'k> {
+pub struct Context<'a, 'k> {
     /// The threads of this run.
-    pub(crate) threads: &'a Threads,
+    pub threads: &'a Threads,
     /// What finds room when a size is found out.
-    pub(crate) binder: Option<&'a RefCell<Binder<'k>>>,
+    pub binder: Option<&'a RefCell<Binder<'k>>>,
 }
 
 /// A loop nest: frame, first iteration, end, record of a fault. Returns the status.
 type Loop = unsafe extern "C" fn(*const i64, i64, i64, *mut i64) -> i64;
 
 /// The function behind the name.
-pub(crate) fn symbol(name: &str) -> Option<*const u8> {
+pub fn symbol(name: &str) -> Option<*const u8> {
     match name {
         "parallel_for" => Some(parallel_for as *const u8),
         "begin_loop" => Some(begin_loop as *const u8),

@@ -1,11 +1,11 @@
-//! What others may ask of a running kernel: to stop, and how far it is.
+//! What others may ask of a running kernel: to stop, how far it is, and to use no more memory than so much.
 //!
 //! In: a request from another thread (Ctrl-C); trip counts of loops as they run. Out: a flag that everything that may take long
 //! looks at, and numbers for a progress bar.
 //! Always holds: a flag that is up stays up until it is taken down by whoever runs the program; of loops inside of each
 //! other the outermost counts.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Requests to a run, and its progress. Shared by everything that a session runs.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Control {
     total: AtomicI64,
     /// Where loops write their progress that do not count.
     unseen: AtomicI64,
+    /// Bytes of memory that a call may use; 0 for as many as there are.
+    memory: AtomicU64,
 }
 
 impl Control {
@@ -37,6 +39,17 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// Sets how many bytes of memory a call may use for what it computes and gives; `None` for as many as there are.
+    /// A call that needs more is refused before it begins, or when it finds out.
+    pub fn limit_memory(&self, bytes: Option<u64>) {
+        self.memory.store(bytes.map_or(0, |bytes| bytes.max(1)), Ordering::Relaxed);
+    }
+
+    /// How many bytes of memory a call may use, if that was set.
+    pub fn memory_limit(&self) -> Option<u64> {
+        Some(self.memory.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0)
+    }
+
     /// How far the outermost loop with a known number of iterations is: done, and all.
     pub fn progress(&self) -> Option<(u64, u64)> {
         let total = u64::try_from(self.total.load(Ordering::Acquire)).ok().filter(|&total| total > 0)?;
@@ -45,7 +58,7 @@ impl Control {
     }
 
     /// Says that a loop of so many iterations begins; `None` if it runs inside of another that counts.
-    pub(crate) fn count(&self, total: i64) -> Option<Count<'_>> {
+    pub fn count(&self, total: i64) -> Option<Count<'_>> {
         if total <= 1 || self.total.load(Ordering::Relaxed) != 0 {
             return None;
         }
@@ -55,12 +68,12 @@ impl Control {
     }
 
     /// The address of the flag, for generated code.
-    pub(crate) fn flag(&self) -> *const AtomicBool {
+    pub fn flag(&self) -> *const AtomicBool {
         &raw const self.stop
     }
 
     /// Where a loop that generated code runs writes its progress.
-    pub(crate) fn begin(&self, total: i64) -> *const AtomicI64 {
+    pub fn begin(&self, total: i64) -> *const AtomicI64 {
         match self.count(total) {
             Some(count) => {
                 // It ends with `end`.
@@ -72,26 +85,26 @@ impl Control {
     }
 
     /// The loop that was given `place` has ended.
-    pub(crate) fn end(&self, place: *const AtomicI64) {
+    pub fn end(&self, place: *const AtomicI64) {
         if std::ptr::eq(place, &raw const self.done) {
             self.total.store(0, Ordering::Release);
         }
     }
 
     /// Nothing runs any more, however it ended.
-    pub(crate) fn rest(&self) {
+    pub fn rest(&self) {
         self.total.store(0, Ordering::Release);
     }
 }
 
 /// A loop that counts, until it is dropped.
-pub(crate) struct Count<'a> {
+pub struct Count<'a> {
     control: &'a Control,
 }
 
 impl Count<'_> {
     /// One more iteration is done.
-    pub(crate) fn step(&self) {
+    pub fn step(&self) {
         self.control.done.fetch_add(1, Ordering::Relaxed);
     }
 }
