@@ -139,6 +139,11 @@ macro_rules! with_typed_array {
 }
 
 impl Array {
+    /// How many bytes the elements take.
+    pub fn bytes(&self) -> u64 {
+        (self.shape().iter().product::<usize>() * self.dtype().size()) as u64
+    }
+
     /// The element type.
     pub fn dtype(&self) -> DType {
         match self {
@@ -210,6 +215,11 @@ impl Array {
 }
 
 impl ArrayView<'_> {
+    /// How many bytes the elements take.
+    pub fn bytes(&self) -> u64 {
+        (self.shape().iter().product::<usize>() * self.dtype().size()) as u64
+    }
+
     /// The element type.
     pub fn dtype(&self) -> DType {
         match self {

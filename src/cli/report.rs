@@ -67,6 +67,11 @@ impl Console {
         Console { stdout: self.json, ..self.clone() }
     }
 
+    /// Whether a program reads what is said.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
     fn tell(&self, text: &str) {
         let _ = std::io::stdout().flush();
         // A reader that has gone away is no error.

@@ -8,10 +8,11 @@ use super::CodegenError;
 use super::entry::functions;
 use crate::graph::{Size, SizeEnv};
 use crate::loops::Kernel;
-use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
-use crate::runtime::execute::{self, Entry, Failure, Resources};
+use crate::runtime::array::{ArrayView, ArrayViewMut};
+use crate::runtime::execute::{self, Entry, Failure, Outcome, Resources};
 use crate::runtime::fault::Fault;
 use crate::runtime::layout::Layout;
+use crate::runtime::memory::plan;
 use crate::runtime::threads::Threads;
 use crate::runtime::{math, product, routine, scalar, threads};
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -65,6 +66,14 @@ impl Compiled {
         unsafe { execute::run(self.0.entry, &self.0.layout, buffers, sizes, threads, None) }
     }
 
+    /// The bytes that a call at these sizes needs beyond its inputs; sizes that only running tells count as 0.
+    ///
+    /// # Errors
+    /// A size has no value.
+    pub fn planned(&self, sizes: &SizeEnv) -> Result<u64, Failure> {
+        Ok(plan(&self.0.layout, sizes, None)?.bytes())
+    }
+
     /// Runs the kernel on arrays. They have the dtypes and element counts of the kernel's input buffers at these sizes;
     /// `results` are the shapes of the results. What could be written to its target is not given back.
     ///
@@ -77,7 +86,7 @@ impl Compiled {
         results: &[Vec<Size>],
         sizes: &SizeEnv,
         resources: Resources<'_>,
-    ) -> Result<Vec<Option<Array>>, Failure> {
+    ) -> Result<Outcome, Failure> {
         // SAFETY: the entry was compiled from the kernel of this layout.
         unsafe { execute::execute(self.0.entry, &self.0.layout, (inputs, targets), results, sizes, resources) }
     }

@@ -12,6 +12,7 @@ mod regions;
 mod reuse;
 mod schedule;
 mod structured;
+mod together;
 mod verify;
 
 pub use checks::hoist_checks;
@@ -20,4 +21,5 @@ pub use ir::{
     Sink, Step, Value,
 };
 pub use lower::lower;
+pub use together::run_end;
 pub use verify::verify;

@@ -6,8 +6,9 @@
 
 use super::emit::{Stage, emit_graph};
 use super::interactive::{Interactive, Outlet, catch};
+use super::measure::{Measurement, repeat};
 use super::script::{Outside, Runner, is_effect};
-use super::{Error, compile, files};
+use super::{Error, files};
 use crate::check::{Functions, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Graph, NodeId, SizeEnv};
@@ -18,15 +19,6 @@ use crate::syntax::span::Span;
 use crate::syntax::visit;
 use rustc_hash::FxHashSet;
 use std::time::{Duration, Instant};
-
-/// How long an expression takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Measurement {
-    /// To read, check and compile it.
-    pub compile: Duration,
-    /// To run it, for each run in the order in which they were; at least one.
-    pub runs: Vec<Duration>,
-}
 
 /// What an expression needs to be computed.
 struct Prepared {
@@ -67,7 +59,8 @@ impl Interactive {
         self.ask(text, outlet, |runner, expr| emit_graph(&prepare(runner, expr)?.graph, stage))
     }
 
-    /// Compiles an expression once, and runs it again and again until `budget` is used up; once at least.
+    /// Compiles an expression once, and runs it again and again until `budget` is used up, once at least; runs to warm up are
+    /// apart, and without a budget there are none.
     ///
     /// # Errors
     /// Everything that is wrong with the expression, and what fails while it runs.
@@ -82,16 +75,10 @@ impl Interactive {
             let views: Vec<ArrayView<'_>> =
                 inputs.iter().filter_map(|id| runner.values.get(id)).map(Array::view).collect();
             let compile = start.elapsed().saturating_sub(runner.ran.get());
-            let (began, mut runs) = (Instant::now(), Vec::new());
-            while runs.is_empty() || began.elapsed() < budget {
-                if runner.threads.control().is_interrupted() {
-                    return Err(compile::interrupted());
-                }
-                let start = Instant::now();
-                runnable.call(&views, &SizeEnv::new(), runner.threads)?;
-                runs.push(start.elapsed());
-            }
-            Ok(Measurement { compile, runs })
+            let held = runner.held();
+            let call = || runnable.call(&views, &mut [], &SizeEnv::new(), (runner.threads, held));
+            let (runs, peak_bytes) = repeat(budget, runner.threads, call)?;
+            Ok(Measurement { compile, runs, peak_bytes })
         })
     }
 

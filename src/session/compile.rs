@@ -12,9 +12,17 @@ use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::execute::{Failure, Resources};
 use crate::runtime::fault::Fault;
-use crate::runtime::memory::Arenas;
+use crate::runtime::memory::{Arenas, show_bytes};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
+
+/// What a call has come to.
+pub(super) struct Called {
+    /// The results that could not be written to their targets.
+    pub results: Vec<Option<Array>>,
+    /// The most bytes that it held beyond its inputs; the interpreter does not count them.
+    pub peak: Option<u64>,
+}
 
 /// A graph that can be called.
 pub(super) enum Runnable {
@@ -53,25 +61,22 @@ impl Runnable {
         Ok(Runnable::Interpreted(Box::new(graph)))
     }
 
-    /// Calls it. The arrays have the types of the graph's inputs at these sizes.
-    pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
-        Ok(self.call_into(inputs, &mut [], sizes, threads)?.into_iter().flatten().collect())
-    }
-
-    /// The same; what could be written to the target of its position is not given back.
-    pub fn call_into(
+    /// Calls it. The arrays have the types of the graph's inputs at these sizes; `held` are the bytes of all arrays that count
+    /// towards a limit already. What could be written to the target of its position is not given back.
+    pub fn call(
         &self,
         inputs: &[ArrayView<'_>],
         targets: &mut [ArrayViewMut<'_>],
         sizes: &SizeEnv,
-        threads: &Threads,
-    ) -> Result<Vec<Option<Array>>> {
+        (threads, held): (&Threads, u64),
+    ) -> Result<Called> {
         match self {
             Runnable::Native { faults, code, arenas, results } => {
-                let resources = Resources { threads, arenas };
+                let resources = Resources { threads, arenas, held };
                 let done = code.execute(inputs, targets, results, sizes, resources);
                 let allowed = threads.control().memory_limit();
-                done.map_err(|failure| explain(failure, faults, allowed))
+                let outcome = done.map_err(|failure| explain(failure, faults, allowed))?;
+                Ok(Called { results: outcome.results, peak: Some(outcome.peak) })
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
@@ -87,9 +92,27 @@ impl Runnable {
                     };
                     bug(kind)
                 })?;
-                Ok(results.into_iter().map(Some).collect())
+                Ok(Called { results: results.into_iter().map(Some).collect(), peak: None })
             }
         }
+    }
+
+    /// The bytes that a call at these sizes needs beyond its inputs, as planned before it; the interpreter plans nothing. Sizes that
+    /// only running tells count as 0.
+    pub fn planned(&self, sizes: &SizeEnv) -> Result<Option<u64>> {
+        match self {
+            Runnable::Native { code, faults, .. } => {
+                code.planned(sizes).map(Some).map_err(|failure| explain(failure, faults, None))
+            }
+            Runnable::Interpreted(_) => Ok(None),
+        }
+    }
+}
+
+impl Called {
+    /// The results, none of which had a target.
+    pub fn arrays(self) -> Vec<Array> {
+        self.results.into_iter().flatten().collect()
     }
 }
 
@@ -105,14 +128,16 @@ pub(super) fn interrupted() -> Box<Diagnostic> {
 
 fn explain(failure: Failure, sites: &[FaultSite], allowed: Option<u64>) -> Box<Diagnostic> {
     match failure {
-        Failure::Memory { needed, limit } if allowed == Some(limit) => {
-            Diagnostic::global(codes::MEMORY, format!("{} are needed, {} are allowed", bytes(needed), bytes(limit)))
-                .help("work on fewer rows at a time, or allow more")
-        }
-        Failure::Memory { needed, limit } => {
-            Diagnostic::global(codes::MEMORY, format!("{} are needed, {} are free", bytes(needed), bytes(limit)))
-                .help("work on fewer rows at a time, or reduce before keeping an array")
-        }
+        Failure::Memory { needed, limit } if allowed == Some(limit) => Diagnostic::global(
+            codes::MEMORY,
+            format!("{} are needed, {} are allowed", show_bytes(needed), show_bytes(limit)),
+        )
+        .help("work on fewer rows at a time, or allow more: --max-memory"),
+        Failure::Memory { needed, limit } => Diagnostic::global(
+            codes::MEMORY,
+            format!("{} are needed, {} are free", show_bytes(needed), show_bytes(limit)),
+        )
+        .help("work on fewer rows at a time, or reduce before keeping an array"),
         Failure::Unbound => bug("a size has no value"),
         Failure::Fault(fault) => explain_fault(fault, sites),
     }
@@ -156,15 +181,4 @@ fn assertion_fault(message: Option<&str>, span: Span) -> Box<Diagnostic> {
         Some(message) => Diagnostic::error(codes::ASSERTION, span, message.to_string()).at("this does not hold"),
         None => Diagnostic::error(codes::ASSERTION, span, "the assertion failed").at("this does not hold"),
     }
-}
-
-fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let (mut value, mut unit) = (count as f64, 0);
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let decimals = usize::from(unit > 0);
-    format!("{value:.decimals$} {}", UNITS.get(unit).copied().unwrap_or("bytes"))
 }
