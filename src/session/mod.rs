@@ -7,6 +7,7 @@
 mod argument;
 mod asking;
 mod compile;
+mod effects;
 mod emit;
 mod error;
 mod files;
