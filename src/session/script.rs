@@ -164,7 +164,7 @@ impl Module {
     /// What is wrong with the statements.
     pub fn check(&self) -> Result<Vec<Warning>, Error> {
         let graph = self.program_graph()?;
-        let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
+        let mut context = Context { warnings: self.warnings.clone(), ..Context::default() };
         let passes = crate::pipeline::REFERENCE;
         crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
         for name in self.functions.names().filter(|name| !self.functions.is_template(name)) {
@@ -253,6 +253,11 @@ impl<'m, 'o> Runner<'m, 'o> {
 }
 
 impl Runner<'_, '_> {
+    /// The texts that what it runs was read from.
+    pub(super) fn sources(&self) -> &Sources {
+        self.sources
+    }
+
     fn run(&mut self, statements: &[Statement]) -> Result<(), Vec<Box<Diagnostic>>> {
         for (position, statement) in statements.iter().enumerate() {
             let before = Before::of(&self.checker);
@@ -488,6 +493,7 @@ impl Runner<'_, '_> {
             let node = source.node(id);
             if known(id) {
                 let name = format!("v{}", inputs.len());
+                graph.span = node.span;
                 let copy = graph.add_input(name, source.ty(id).clone());
                 copier.set(id, copy);
                 inputs.push(id);
