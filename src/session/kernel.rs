@@ -238,7 +238,7 @@ impl Kernel {
         let inner = &*self.inner;
         let sizes = bind(self.name(), &inner.graph, arguments).map_err(|problem| self.fail(problem))?;
         let runnable = slot.get_or_init(|| {
-            let mut context = Context { expected: sizes.clone(), warnings: Vec::new() };
+            let mut context = Context { expected: sizes.clone(), ..Context::default() };
             let made = make(&inner.graph, &mut context);
             if let Ok(mut warnings) = inner.warnings.lock() {
                 let fresh: Vec<_> = context.warnings.into_iter().filter(|w| !warnings.contains(w)).collect();
