@@ -8,6 +8,7 @@ mod argument;
 mod asking;
 mod compile;
 mod contracts;
+mod effects;
 mod emit;
 mod error;
 mod explain;
