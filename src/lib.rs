@@ -10,6 +10,7 @@
 //! | slicing per example, gradients, batching, contractions | [`passes`], listed in [`pipeline`] |
 //! | loop nests | [`loops`] |
 //! | machine code | [`codegen`] |
+//! | libraries for C, C++ and Python | [`native`] |
 //! | what the code calls while it runs | [`runtime`] |
 //! | the same graph without cleverness | [`interp`] |
 //! | files | [`io`] |
@@ -25,6 +26,7 @@ pub mod graph;
 pub mod interp;
 pub mod io;
 pub mod loops;
+pub mod native;
 pub mod ops;
 pub mod passes;
 pub mod pipeline;
@@ -32,6 +34,7 @@ pub mod plot;
 pub mod session;
 pub mod syntax;
 
+pub use codegen::Cpu;
 #[doc(inline)]
 pub use microtome_runtime as runtime;
 #[doc(hidden)]
@@ -39,6 +42,6 @@ pub use microtome_runtime::with_typed_array;
 pub use runtime::array::{Array, ArrayView, DType};
 pub use runtime::control::Control;
 pub use session::{
-    Answer, Error, InputSource, Interactive, Kernel, LAST, Measurement, Module, Outlet, Output, RunOptions, Session,
-    Stage, Warning,
+    Answer, BuildKind, BuildOptions, Built, Error, InputSource, Interactive, Kernel, LAST, Measurement, Module, Outlet,
+    Output, RunOptions, Session, Stage, Warning,
 };

@@ -69,7 +69,9 @@ pub(super) const EXAMPLES: &str = "Examples:
 
 fn size(text: &str) -> Result<(String, i64), String> {
     let parsed = text.split_once('=').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
-    parsed.filter(|(name, value)| !name.is_empty() && *value >= 0).ok_or_else(|| "expected NAME=N, n=1000 for instance".to_owned())
+    parsed
+        .filter(|(name, value)| !name.is_empty() && *value >= 0)
+        .ok_or_else(|| "expected NAME=N, n=1000 for instance".to_owned())
 }
 
 /// Builds the library.

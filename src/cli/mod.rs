@@ -3,6 +3,7 @@
 //! In: the process's arguments. Out: an exit status.
 //! Always holds: only the library's public API is used.
 
+mod build;
 mod check;
 mod completions;
 mod doc;
@@ -45,6 +46,9 @@ enum Command {
     /// Check a program without running it.
     #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
+    /// Build functions as a library for C, C++ and Python.
+    #[command(after_help = build::EXAMPLES)]
+    Build(build::Build),
     /// Put programs into canonical form.
     #[command(after_help = fmt::EXAMPLES)]
     Fmt(fmt::Format),
@@ -76,6 +80,7 @@ pub fn main() -> ExitCode {
         None => repl::run(&repl::Start::default(), &console),
         Some(Command::Run(arguments)) => run::run(arguments, &console),
         Some(Command::Check(arguments)) => check::run(arguments, &console),
+        Some(Command::Build(arguments)) => build::run(arguments, &console),
         Some(Command::Fmt(arguments)) => fmt::run(arguments, &console),
         Some(Command::Emit(arguments)) => emit::run(arguments, &console),
         Some(Command::Repl(arguments)) => repl::run(arguments, &console),

@@ -118,7 +118,13 @@ fn size_parameters(program: &Program) -> Vec<Type> {
     program.inputs.iter().chain(&program.outputs).filter(is_array).map(|_| types::I64).collect()
 }
 
-fn declare(module: &mut ObjectModule, name: &str, linkage: Linkage, params: &[Type], returns: &[Type]) -> Result<Named, CodegenError> {
+fn declare(
+    module: &mut ObjectModule,
+    name: &str,
+    linkage: Linkage,
+    params: &[Type],
+    returns: &[Type],
+) -> Result<Named, CodegenError> {
     let signature = signature(module, params, returns);
     let id = module.declare_function(name, linkage, &signature).map_err(CodegenError::new)?;
     let function = Function::with_name_signature(UserFuncName::user(0, id.as_u32()), signature);

@@ -72,19 +72,20 @@ impl Target {
     /// When there is no such target, or none that code can be made for; when the processor of this machine is asked for, and
     /// the target's is another one.
     pub fn for_object(name: Option<&str>, cpu: Cpu) -> Result<Target, CodegenError> {
-        let here = cranelift_native::builder_with_options(false).map_err(CodegenError::new)?;
         let builder = || {
+            let here = cranelift_native::builder_with_options(false).map_err(CodegenError::new)?;
+            let architecture = here.triple().architecture;
             let mut builder = match name {
-                Some(name) => isa::lookup_by_name(name)
-                    .map_err(|error| CodegenError::new(format_args!("there is no code for the target `{name}`: {error}")))?,
-                None => here.clone(),
+                Some(name) => isa::lookup_by_name(name).map_err(|error| {
+                    CodegenError::new(format_args!("there is no code for the target `{name}`: {error}"))
+                })?,
+                None => here,
             };
             match cpu {
-                Cpu::Native if builder.triple().architecture != here.triple().architecture => {
+                Cpu::Native if builder.triple().architecture != architecture => {
+                    let target = builder.triple();
                     return Err(CodegenError::new(format_args!(
-                        "the processor of this machine, {}, is none of the target {}",
-                        here.triple().architecture,
-                        builder.triple()
+                        "the processor of this machine, {architecture}, is none of the target {target}"
                     )));
                 }
                 Cpu::Native => cranelift_native::infer_native_flags(&mut builder).map_err(CodegenError::new)?,
@@ -95,7 +96,10 @@ impl Target {
         Target::of(&builder, true)
     }
 
-    fn of(builder: &dyn Fn() -> Result<Builder, CodegenError>, position_independent: bool) -> Result<Target, CodegenError> {
+    fn of(
+        builder: &dyn Fn() -> Result<Builder, CodegenError>,
+        position_independent: bool,
+    ) -> Result<Target, CodegenError> {
         let isa = |level| {
             let flags = flags(level, position_independent)?;
             builder()?.finish(flags).map_err(CodegenError::new)

@@ -9,8 +9,9 @@ mod print;
 mod rewrite;
 mod verify;
 
+pub use crate::runtime::fault::CheckKind;
 pub use crate::runtime::size::{Size, SizeEnv, SizeVar, display_shape};
-pub use node::{Binder, CheckKind, Constant, Graph, Input, LoopParts, Node, NodeId, Op, Type, Var, VarId};
+pub use node::{Binder, Constant, Graph, Input, LoopParts, Node, NodeId, Op, Type, Var, VarId};
 pub use parse::parse;
 pub use rewrite::{Copier, reachable};
 pub use verify::verify;

@@ -58,8 +58,13 @@ pub fn header(interfaces: &[Interface], prefix: &str, source: &str) -> String {
     for interface in interfaces {
         let _ = write!(text, "\n/* {}{} */\n", comment(&interface.head), found_note(&interface.program));
         let symbol = &interface.program.symbol;
-        let _ = write!(text, "int32_t {symbol}(\n{}    char *error, int64_t error_size);\n", parameters(&interface.program));
-        let _ = write!(text, "\n/* The sizes of its results. */\nint32_t {symbol}_sizes(\n{}", sizes(&interface.program));
+        let _ = write!(
+            text,
+            "int32_t {symbol}(\n{}    char *error, int64_t error_size);\n",
+            parameters(&interface.program)
+        );
+        let _ =
+            write!(text, "\n/* The sizes of its results. */\nint32_t {symbol}_sizes(\n{}", sizes(&interface.program));
         text.push_str("    char *error, int64_t error_size);\n");
     }
     let _ = write!(
@@ -94,7 +99,9 @@ fn parameters(program: &Program) -> String {
         let ty = c_type(*dtype);
         let _ = match shape.is_empty() {
             true => writeln!(text, "    {ty} {name},"),
-            false => writeln!(text, "    const {ty} *{name}, const int64_t *{name}_shape, const int64_t *{name}_strides,"),
+            false => {
+                writeln!(text, "    const {ty} *{name}, const int64_t *{name}_shape, const int64_t *{name}_strides,")
+            }
         };
     }
     for parameter in &program.outputs {
@@ -102,7 +109,9 @@ fn parameters(program: &Program) -> String {
         let _ = match (program.is_found(parameter), parameter.shape.is_empty()) {
             (true, _) => writeln!(text, "    {ty} **{name}, int64_t *{name}_shape,"),
             (false, true) => writeln!(text, "    {ty} *{name},"),
-            (false, false) => writeln!(text, "    {ty} *{name}, const int64_t *{name}_shape, const int64_t *{name}_strides,"),
+            (false, false) => {
+                writeln!(text, "    {ty} *{name}, const int64_t *{name}_shape, const int64_t *{name}_strides,")
+            }
         };
     }
     text

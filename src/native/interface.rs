@@ -41,7 +41,8 @@ pub fn interface(
     let mut results = vec![String::new(); graph.outputs.len()];
     name_results(&checked.result, "out", &mut results);
     let names = distinct(graph.inputs.iter().map(|input| input.name.clone()).chain(results));
-    let types: Vec<&Type> = graph.inputs.iter().map(|input| &input.ty).chain(graph.outputs.iter().map(|id| graph.ty(*id))).collect();
+    let types: Vec<&Type> =
+        graph.inputs.iter().map(|input| &input.ty).chain(graph.outputs.iter().map(|id| graph.ty(*id))).collect();
     let mut parameters: Vec<Parameter> = names.into_iter().zip(&types).map(|(name, ty)| parameter(name, ty)).collect();
     let outputs = parameters.split_off(graph.inputs.len());
     let program = Program {

@@ -34,7 +34,10 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, Obstacle> {
         });
     }
     places().iter().flat_map(|folder| candidates(folder)).find(|path| is_runtime(path)).ok_or_else(|| {
-        Obstacle::Tool("the run-time library, which becomes a part of what is built, is not there".to_owned(), CURE.to_owned())
+        Obstacle::Tool(
+            "the run-time library, which becomes a part of what is built, is not there".to_owned(),
+            CURE.to_owned(),
+        )
     })
 }
 
@@ -61,6 +64,7 @@ pub fn is_runtime(path: &Path) -> bool {
     let Ok(archive) = ArchiveFile::parse(bytes.as_slice()) else { return false };
     let Ok(Some(mut names)) = archive.symbols() else { return false };
     names.any(|symbol| {
-        symbol.is_ok_and(|symbol| symbol.name().strip_prefix(b"_").unwrap_or(symbol.name()).ends_with(wanted.as_bytes()))
+        symbol
+            .is_ok_and(|symbol| symbol.name().strip_prefix(b"_").unwrap_or(symbol.name()).ends_with(wanted.as_bytes()))
     })
 }

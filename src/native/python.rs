@@ -120,9 +120,9 @@ fn scalar(parameter: &Parameter) -> String {
 /// A name of Python's.
 fn python_name(name: &str) -> String {
     const KEYWORDS: &[&str] = &[
-        "and", "as", "assert", "async", "await", "class", "def", "del", "elif", "except", "finally", "from", "global", "import",
-        "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "with", "yield", "None", "True", "False", "np", "os",
-        "ctypes",
+        "and", "as", "assert", "async", "await", "class", "def", "del", "elif", "except", "finally", "from", "global",
+        "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "with", "yield", "None", "True",
+        "False", "np", "os", "ctypes",
     ];
     if KEYWORDS.contains(&name) || name.starts_with('_') { format!("{name}_") } else { name.to_owned() }
 }
@@ -137,7 +137,8 @@ fn function(interface: &Interface, text: &mut String) {
     let optional: Vec<String> = known.iter().map(|output| format!("{}=None", output.name)).collect();
     let star = if optional.is_empty() { Vec::new() } else { vec!["*".to_owned()] };
     let heads: Vec<String> = inputs.iter().cloned().chain(star).chain(optional).collect();
-    let _ = write!(text, "\n\ndef {name}({}):\n    \"\"\"{}\"\"\"\n", heads.join(", "), interface.head.replace('"', "'"));
+    let _ =
+        write!(text, "\n\ndef {name}({}):\n    \"\"\"{}\"\"\"\n", heads.join(", "), interface.head.replace('"', "'"));
     let mut passed = Vec::new();
     for (parameter, own) in program.inputs.iter().zip(&inputs) {
         if parameter.shape.is_empty() {
@@ -154,7 +155,12 @@ fn function(interface: &Interface, text: &mut String) {
         let shapes: Vec<String> = arrays.map(|(_, own)| format!("{own}.shape")).collect();
         let ranked: Vec<&Parameter> = program.outputs.iter().filter(|output| !output.shape.is_empty()).collect();
         let ranks: Vec<String> = ranked.iter().map(|output| output.shape.len().to_string()).collect();
-        let _ = writeln!(text, "    _shapes = _sizes(_library.{symbol}_sizes, [{}], [{}])", shapes.join(", "), ranks.join(", "));
+        let _ = writeln!(
+            text,
+            "    _shapes = _sizes(_library.{symbol}_sizes, [{}], [{}])",
+            shapes.join(", "),
+            ranks.join(", ")
+        );
         for (k, output) in ranked.iter().enumerate().filter(|(_, output)| !program.is_found(output)) {
             let (own, (element, _)) = (&output.name, types(output.dtype));
             let _ = writeln!(text, "    {own} = _result({own:?}, {own}, _shapes[{k}], {element})");

@@ -87,8 +87,9 @@ impl Module {
     fn try_build(&self, options: &BuildOptions) -> Checking<Built> {
         let kind = kind(options)?;
         let prefix = self.prefix(options)?;
-        let target = Target::for_object(options.target.as_deref(), options.cpu)
-            .map_err(|error| request(error.reason(), "targets are named like x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu"))?;
+        let target = Target::for_object(options.target.as_deref(), options.cpu).map_err(|error| {
+            request(error.reason(), "targets are named like x86_64-unknown-linux-gnu or aarch64-unknown-linux-gnu")
+        })?;
         if target.is_windows() {
             return Err(request("libraries for Windows are not built yet", "build for another target"));
         }
@@ -108,7 +109,8 @@ impl Module {
             .zip(&interfaces)
             .map(|(kernel, interface)| Unit { kernel, program: &interface.program })
             .collect();
-        let object = object(&units, &prefix, &target).map_err(|error| Diagnostic::global(codes::BUG, error.to_string()))?;
+        let object =
+            object(&units, &prefix, &target).map_err(|error| Diagnostic::global(codes::BUG, error.to_string()))?;
         self.write(options, kind, &Parts { prefix, target, interfaces, symbols, object })
     }
 
@@ -130,7 +132,8 @@ impl Module {
         let expected: SizeEnv = options.sizes.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
         let mut context = Context { expected, warnings: Vec::new() };
         let kernel = loops::lower(&pipeline::run(&checked.graph, &mut context, None, |_, _| {})?)?;
-        let interface = native::interface(&checked, &kernel, &self.sources, prefix, target.features()).map_err(problem)?;
+        let interface =
+            native::interface(&checked, &kernel, &self.sources, prefix, target.features()).map_err(problem)?;
         Ok((kernel, interface))
     }
 
@@ -164,12 +167,15 @@ impl Module {
             }
             BuildKind::Shared => {
                 let runtime = runtime(options, target)?;
-                let linker = options.linker.clone().or_else(|| std::env::var("CC").ok().filter(|name| !name.is_empty()));
+                let linker =
+                    options.linker.clone().or_else(|| std::env::var("CC").ok().filter(|name| !name.is_empty()));
                 if linker.is_none() && !target.is_here() {
-                    let text = format!("a shared library for {} is linked by a compiler for that target", target.name());
+                    let text =
+                        format!("a shared library for {} is linked by a compiler for that target", target.name());
                     return Err(Diagnostic::global(codes::TOOLCHAIN, text).help("name it with --linker"));
                 }
-                let name = options.output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let name =
+                    options.output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 let linked = Linked {
                     object,
                     runtime: &runtime,
@@ -186,7 +192,8 @@ impl Module {
             link_with.extend(system.iter().map(|word| (*word).to_owned()));
         }
         let source = self.files().next().unwrap_or_default();
-        let source = Path::new(source).file_name().map_or(source.to_owned(), |name| name.to_string_lossy().into_owned());
+        let source =
+            Path::new(source).file_name().map_or(source.to_owned(), |name| name.to_string_lossy().into_owned());
         let folder = options.output.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut files = vec![(options.output.clone(), library)];
         files.push((folder.join(format!("{prefix}.h")), native::header(interfaces, prefix, &source).into_bytes()));
@@ -196,7 +203,7 @@ impl Module {
             files.push((folder.join(format!("{prefix}.py")), text.into_bytes()));
         }
         for (path, bytes) in &files {
-            io::write_bytes(path, bytes)?;
+            io::save_bytes(path, bytes).map_err(|error| error.diagnostic(None))?;
         }
         Ok(Built { files: files.into_iter().map(|(path, _)| path).collect(), link_with })
     }
@@ -217,7 +224,10 @@ fn kind(options: &BuildOptions) -> Checking<BuildKind> {
         request(text, "let the name end in .o, .a or .so, or say --emit object, static or shared")
     })?;
     if options.python && kind != BuildKind::Shared {
-        return Err(request("a Python module loads a shared library", "let the name end in .so, or leave --python out"));
+        return Err(request(
+            "a Python module loads a shared library",
+            "let the name end in .so, or leave --python out",
+        ));
     }
     Ok(kind)
 }

@@ -5,6 +5,7 @@
 #![deny(clippy::indexing_slicing)]
 
 mod asking;
+mod build;
 mod compile;
 mod emit;
 mod error;
@@ -18,6 +19,7 @@ mod script;
 mod stepping;
 
 pub use asking::Measurement;
+pub use build::{BuildKind, BuildOptions, Built};
 pub use emit::Stage;
 pub use error::{Error, Warning};
 pub use interactive::{Answer, Interactive, LAST, Outlet};

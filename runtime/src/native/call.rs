@@ -14,7 +14,8 @@ use super::view::{View, shape};
 use crate::array::DType;
 use crate::binder::Binder;
 use crate::execute::{Elements, Entry, Failure, Resources, run_on};
-use crate::memory::{Arena, Arenas, given, plan};
+use crate::given;
+use crate::memory::{Arena, Arenas, plan};
 use crate::message::{self, Cause, Message};
 use crate::signature::{Formal, bind_sizes};
 use crate::size::{SizeEnv, display_shape};
@@ -197,12 +198,16 @@ unsafe fn read_outputs(program: &Program, sizes: &SizeEnv, table: &mut Table) ->
 /// If they are neither null nor misaligned, the pointers lead to an address, and to as many numbers as the rank.
 unsafe fn found(start: *mut *mut u8, sizes: *mut i64, parameter: &Parameter) -> Result<Output, Message> {
     let Parameter { name, ty, .. } = parameter;
-    let wrong = |what: &str, why: &str| Message::new(Cause::Arguments, format!("`{name}{what}` is {why}; `{name}` is {ty}"));
+    let wrong =
+        |what: &str, why: &str| Message::new(Cause::Arguments, format!("`{name}{what}` is {why}; `{name}` is {ty}"));
     if start.is_null() || sizes.is_null() {
         return Err(wrong(if start.is_null() { "" } else { "_shape" }, "a null pointer"));
     }
     if !start.is_aligned() || !sizes.is_aligned() {
-        return Err(wrong(if start.is_aligned() { "_shape" } else { "" }, "no multiple of 8, as a pointer to a pointer or to int64_t is"));
+        return Err(wrong(
+            if start.is_aligned() { "_shape" } else { "" },
+            "no multiple of 8, as a pointer to a pointer or to int64_t is",
+        ));
     }
     // SAFETY: the caller's promise.
     unsafe { start.write(std::ptr::null_mut()) };
@@ -216,7 +221,9 @@ fn fits(given: &[usize], parameter: &Parameter, sizes: &SizeEnv) -> Result<(), M
         let needed = size.eval(sizes).ok_or_else(|| message::of_defect("a size has no value"))?.max(0);
         if i64::try_from(*given) != Ok(needed) {
             let text = format!("axis {axis} of `{name}` ({ty}) has size {given}, but {size} is {needed}");
-            return Err(Message::new(Cause::Sizes, text).help("ask for the sizes of the results before making room for them"));
+            return Err(
+                Message::new(Cause::Sizes, text).help("ask for the sizes of the results before making room for them")
+            );
         }
     }
     Ok(())
@@ -379,7 +386,9 @@ pub(super) unsafe fn sizes(program: &Program, table: *const u64) -> Result<(), M
         }
         for (axis, size) in parameter.shape.iter().enumerate() {
             let known = if program.layout.is_found(size) { Some(-1) } else { size.eval(&env).map(|size| size.max(0)) };
-            let known = known.ok_or_else(|| message::of_defect(format!("a size of {} has no value", display_shape(&parameter.shape))))?;
+            let known = known.ok_or_else(|| {
+                message::of_defect(format!("a size of {} has no value", display_shape(&parameter.shape)))
+            })?;
             // SAFETY: passed on.
             unsafe { target.add(axis).write(known) };
         }

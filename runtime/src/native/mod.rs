@@ -16,7 +16,7 @@ pub mod program;
 mod view;
 
 use crate::execute::Entry;
-use crate::memory::given;
+use crate::given;
 use crate::message::{Message, of_defect};
 use crate::symbols::symbol;
 use crate::threads::Threads;

@@ -77,7 +77,7 @@ impl View {
     ) -> Result<View, Message> {
         let (name, width) = (&parameter.name, parameter.dtype.size());
         let vast = || wrong(format!("`{name}` has more elements than there are addresses: its sizes are {shape:?}"));
-        let positive = shape.iter().filter(|size| **size > 0);
+        let mut positive = shape.iter().filter(|size| **size > 0);
         let bytes = positive.try_fold(width, |product, size| product.checked_mul(*size)).ok_or_else(vast)?;
         if isize::try_from(bytes).is_err() {
             return Err(vast());
@@ -100,10 +100,7 @@ impl View {
             return Err(wrong(format!("`{name}` is a null pointer, and has {count} elements")));
         }
         if !start.addr().is_multiple_of(width) {
-            return Err(wrong(format!(
-                "`{name}` is no multiple of {width}, as a pointer to {} is",
-                parameter.dtype
-            )));
+            return Err(wrong(format!("`{name}` is no multiple of {width}, as a pointer to {} is", parameter.dtype)));
         }
         view.range = view
             .reach()
@@ -136,7 +133,11 @@ impl View {
     pub(super) fn is_dense(&self) -> bool {
         let dense = dense(&self.shape);
         self.count == 0
-            || self.shape.iter().zip(self.strides.iter().zip(&dense)).all(|(size, (own, dense))| *size < 2 || own == dense)
+            || self
+                .shape
+                .iter()
+                .zip(self.strides.iter().zip(&dense))
+                .all(|(size, (own, dense))| *size < 2 || own == dense)
     }
 
     /// Whether two elements may have one address.
@@ -331,7 +332,9 @@ mod tests {
         let mut memory = vec![0i64; 4];
         let text = |view: Result<View, Message>| view.map(|_| ()).unwrap_err().text;
         assert!(text(view(&mut memory, 0, &[2], &[i64::MAX])).contains("`x_strides` lead out of memory"));
-        assert!(text(view(&mut memory, 0, &[usize::MAX, 3], &[0, 0])).contains("more elements than there are addresses"));
+        assert!(
+            text(view(&mut memory, 0, &[usize::MAX, 3], &[0, 0])).contains("more elements than there are addresses")
+        );
         let odd = memory.as_mut_ptr().cast::<u8>().wrapping_add(1);
         // SAFETY: there are no strides.
         let misaligned = unsafe { View::new(odd, vec![1], std::ptr::null(), &parameter(1)) };
