@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often the bar moves.
 const PERIOD: Duration = Duration::from_millis(100);
 
+/// How long a terminal may take to echo a key.
+const ECHO: Duration = Duration::from_millis(5);
+
 type Shown = Arc<Mutex<Option<ProgressBar>>>;
 
 /// Watches something that runs, until it is dropped.
@@ -43,6 +46,11 @@ impl Progress {
                 }
                 if let Some(bar) = lock(&shown).take() {
                     bar.finish_and_clear();
+                    // The terminal may still be about to echo the `^C` that ended it.
+                    if control.is_interrupted() {
+                        std::thread::sleep(ECHO);
+                        let _ = Screen.clear_line();
+                    }
                 }
             });
             (stop, watcher)

@@ -3,6 +3,7 @@
 //! In: steps with steps inside. Out: blocks of the entry, between which scalars pass in registers.
 //! Always holds: a loop is tested before its first iteration and then at its end, so an iteration takes one jump.
 
+use super::collapse::offset;
 use super::entry::{Entry, Planned};
 use super::lanes::scalar;
 use super::writer::aligned;
@@ -21,8 +22,14 @@ pub(super) fn registers(kernel: &Kernel, plans: &[(&Nest, Planned)]) -> FxHashMa
     walk(&kernel.steps, &mut |step| {
         let (reads, writes) = step.buffers();
         let seen = match step {
-            Step::Nest(_) => {
+            Step::Nest(nest) => {
                 at += 1;
+                // A buffer of one element may still be written at any offset, or at none.
+                if !offset(&nest.sink).values.is_empty() {
+                    writes.iter().for_each(|buffer| {
+                        found.remove(buffer);
+                    });
+                }
                 plans.get(at - 1).is_some_and(|(_, planned)| planned.is_inline)
             }
             Step::Loop(_) | Step::If(_) | Step::Bind(_) => true,

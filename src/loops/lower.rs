@@ -35,6 +35,7 @@ pub fn lower(graph: &Graph) -> Result<Kernel> {
         counters: FxHashMap::default(),
         states: FxHashMap::default(),
         done: vec![false; graph.len()],
+        open: Vec::new(),
         bound: FxHashSet::default(),
     };
     lowering.kernel.name.clone_from(&graph.name);
@@ -85,6 +86,8 @@ pub(super) struct Lowering<'g> {
     /// Where each loop carries its states.
     pub(super) states: FxHashMap<VarId, BufferId>,
     pub(super) done: Vec<bool>,
+    /// What is being emitted: the innermost last.
+    pub(super) open: Vec<NodeId>,
     /// Scalars whose sizes have been bound.
     pub(super) bound: FxHashSet<NodeId>,
 }

@@ -3,6 +3,7 @@
 //! In: an array graph after all passes. Out: a [`Kernel`] for the code generator.
 //! Always holds: everything elementwise is fused into the loop that needs it, unless computing it there costs more.
 
+mod checks;
 mod ir;
 mod lives;
 mod lower;
@@ -13,6 +14,7 @@ mod schedule;
 mod structured;
 mod verify;
 
+pub use checks::hoist_checks;
 pub use ir::{
     Affine, Bind, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar,
     Sink, Step, Value,

@@ -33,7 +33,9 @@ impl Lowering<'_> {
             self.bind_sizes(id, region)?;
             if self.stored[id.0 as usize] && !self.done[id.0 as usize] {
                 self.done[id.0 as usize] = true;
+                self.open.push(id);
                 self.emit(id)?;
+                self.open.pop();
             }
         }
         Ok(())
@@ -385,6 +387,10 @@ impl Lowering<'_> {
         readers.sort_unstable();
         readers.dedup();
         for reader in readers {
+            // A loop whose body is being written has not read everything yet.
+            if self.open.contains(&reader) {
+                return Ok(None);
+            }
             if self.done[reader.0 as usize] {
                 continue;
             }

@@ -38,7 +38,8 @@ impl Runnable {
     pub fn native(graph: &Graph, context: &mut Context) -> Result<Runnable> {
         let results = graph.outputs.iter().map(|&id| graph.shape(id).to_vec()).collect();
         let planned = pipeline::run(graph, context, None, |_, _| {})?;
-        let kernel = loops::lower(&planned)?;
+        let mut kernel = loops::lower(&planned)?;
+        loops::hoist_checks(&mut kernel);
         if cfg!(debug_assertions) {
             loops::verify(&kernel).map_err(|text| bug(&text))?;
         }

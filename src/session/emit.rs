@@ -90,10 +90,13 @@ pub(super) fn emit_graph(graph: &Graph, stage: &Stage) -> Checking<String> {
     if let Stage::Pass(name) = stage {
         return Ok(pipeline::run(graph, &mut context, Some(name), |_, _| {})?.to_string());
     }
-    let kernel = loops::lower(&pipeline::run(graph, &mut context, None, |_, _| {})?)?;
+    let mut kernel = loops::lower(&pipeline::run(graph, &mut context, None, |_, _| {})?)?;
+    if *stage == Stage::Loops {
+        return Ok(kernel.to_string());
+    }
+    loops::hoist_checks(&mut kernel);
     let failed = |text: String| Diagnostic::global(codes::BUG, text);
     match stage {
-        Stage::Loops => Ok(kernel.to_string()),
         Stage::Clif => clif_text(&kernel).map_err(|error| failed(error.to_string())),
         _ => assembly_text(&kernel).map_err(|error| failed(error.to_string())),
     }
