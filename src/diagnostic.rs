@@ -210,6 +210,11 @@ impl Sources {
         self.files.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Names and texts of the files.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     /// The diagnostic as an editor reads it: a JSON object on a line of its own.
     pub fn json(&self, diagnostic: &Diagnostic) -> String {
         json::object(diagnostic, self)

@@ -4,7 +4,7 @@
 //! Always holds: an owned `Array` is in C order, so its elements are one contiguous slice.
 
 use half::{bf16, f16};
-use ndarray::{ArrayD, ArrayViewD, CowArray, Dimension, IxDyn};
+use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, CowArray, Dimension, IxDyn};
 use serde::{Deserialize, Serialize};
 
 /// The type of an element.
@@ -106,6 +106,23 @@ pub enum ArrayView<'a> {
     F64(ArrayViewD<'a, f64>),
 }
 
+/// A borrowed array of any strides that can be written to.
+#[derive(Debug)]
+pub enum ArrayViewMut<'a> {
+    /// Truth values.
+    Bool(ArrayViewMutD<'a, bool>),
+    /// Integers.
+    I64(ArrayViewMutD<'a, i64>),
+    /// Half precision.
+    F16(ArrayViewMutD<'a, f16>),
+    /// Half of single precision's bits.
+    BF16(ArrayViewMutD<'a, bf16>),
+    /// Single precision.
+    F32(ArrayViewMutD<'a, f32>),
+    /// Double precision.
+    F64(ArrayViewMutD<'a, f64>),
+}
+
 /// Runs `$body` with `$a` bound to the typed array inside.
 #[macro_export]
 #[doc(hidden)]
@@ -149,6 +166,18 @@ impl Array {
             Array::BF16(a) => ArrayView::BF16(a.view()),
             Array::F32(a) => ArrayView::F32(a.view()),
             Array::F64(a) => ArrayView::F64(a.view()),
+        }
+    }
+
+    /// A view of all of it that can be written to.
+    pub fn view_mut(&mut self) -> ArrayViewMut<'_> {
+        match self {
+            Array::Bool(a) => ArrayViewMut::Bool(a.view_mut()),
+            Array::I64(a) => ArrayViewMut::I64(a.view_mut()),
+            Array::F16(a) => ArrayViewMut::F16(a.view_mut()),
+            Array::BF16(a) => ArrayViewMut::BF16(a.view_mut()),
+            Array::F32(a) => ArrayViewMut::F32(a.view_mut()),
+            Array::F64(a) => ArrayViewMut::F64(a.view_mut()),
         }
     }
 
@@ -199,6 +228,18 @@ impl ArrayView<'_> {
         with_typed_array!(ArrayView, self, a => a.shape())
     }
 
+    /// The same view, borrowed for a while.
+    pub fn reborrow(&self) -> ArrayView<'_> {
+        match self {
+            ArrayView::Bool(a) => ArrayView::Bool(a.view()),
+            ArrayView::I64(a) => ArrayView::I64(a.view()),
+            ArrayView::F16(a) => ArrayView::F16(a.view()),
+            ArrayView::BF16(a) => ArrayView::BF16(a.view()),
+            ArrayView::F32(a) => ArrayView::F32(a.view()),
+            ArrayView::F64(a) => ArrayView::F64(a.view()),
+        }
+    }
+
     /// A copy of the elements.
     pub fn to_array(&self) -> Array {
         fn own<T: Clone>(view: &ArrayViewD<'_, T>) -> ArrayD<T> {
@@ -212,6 +253,54 @@ impl ArrayView<'_> {
             ArrayView::F32(a) => Array::F32(own(a)),
             ArrayView::F64(a) => Array::F64(own(a)),
         }
+    }
+}
+
+impl ArrayViewMut<'_> {
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        match self {
+            ArrayViewMut::Bool(_) => DType::Bool,
+            ArrayViewMut::I64(_) => DType::I64,
+            ArrayViewMut::F16(_) => DType::F16,
+            ArrayViewMut::BF16(_) => DType::BF16,
+            ArrayViewMut::F32(_) => DType::F32,
+            ArrayViewMut::F64(_) => DType::F64,
+        }
+    }
+
+    /// The sizes, outermost first.
+    pub fn shape(&self) -> &[usize] {
+        with_typed_array!(ArrayViewMut, self, a => a.shape())
+    }
+
+    /// The same view, borrowed for a while.
+    pub fn reborrow(&mut self) -> ArrayViewMut<'_> {
+        match self {
+            ArrayViewMut::Bool(a) => ArrayViewMut::Bool(a.view_mut()),
+            ArrayViewMut::I64(a) => ArrayViewMut::I64(a.view_mut()),
+            ArrayViewMut::F16(a) => ArrayViewMut::F16(a.view_mut()),
+            ArrayViewMut::BF16(a) => ArrayViewMut::BF16(a.view_mut()),
+            ArrayViewMut::F32(a) => ArrayViewMut::F32(a.view_mut()),
+            ArrayViewMut::F64(a) => ArrayViewMut::F64(a.view_mut()),
+        }
+    }
+
+    /// Copies the elements of an array. `false`, and nothing done, if it has another element type or other sizes.
+    pub fn assign(&mut self, array: &Array) -> bool {
+        if self.dtype() != array.dtype() || self.shape() != array.shape() {
+            return false;
+        }
+        match (self, array) {
+            (ArrayViewMut::Bool(to), Array::Bool(from)) => to.assign(from),
+            (ArrayViewMut::I64(to), Array::I64(from)) => to.assign(from),
+            (ArrayViewMut::F16(to), Array::F16(from)) => to.assign(from),
+            (ArrayViewMut::BF16(to), Array::BF16(from)) => to.assign(from),
+            (ArrayViewMut::F32(to), Array::F32(from)) => to.assign(from),
+            (ArrayViewMut::F64(to), Array::F64(from)) => to.assign(from),
+            _ => return false,
+        }
+        true
     }
 }
 
@@ -231,6 +320,11 @@ macro_rules! conversions {
         impl<'a, D: Dimension> From<ndarray::ArrayView<'a, $element, D>> for ArrayView<'a> {
             fn from(view: ndarray::ArrayView<'a, $element, D>) -> ArrayView<'a> {
                 ArrayView::$variant(view.into_dyn())
+            }
+        }
+        impl<'a, D: Dimension> From<ndarray::ArrayViewMut<'a, $element, D>> for ArrayViewMut<'a> {
+            fn from(view: ndarray::ArrayViewMut<'a, $element, D>) -> ArrayViewMut<'a> {
+                ArrayViewMut::$variant(view.into_dyn())
             }
         }
         impl<'a, D: Dimension> From<&'a ndarray::Array<$element, D>> for ArrayView<'a> {

@@ -1,11 +1,11 @@
-//! What others may ask of a running kernel: to stop, and how far it is.
+//! What others may ask of a running kernel: to stop, how far it is, and to use no more memory than so much.
 //!
 //! In: a request from another thread (Ctrl-C); trip counts of loops as they run. Out: a flag that everything that may take long
 //! looks at, and numbers for a progress bar.
 //! Always holds: a flag that is up stays up until it is taken down by whoever runs the program; of loops inside of each
 //! other the outermost counts.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Requests to a run, and its progress. Shared by everything that a session runs.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Control {
     total: AtomicI64,
     /// Where loops write their progress that do not count.
     unseen: AtomicI64,
+    /// Bytes of memory that a call may use; 0 for as many as there are.
+    memory: AtomicU64,
 }
 
 impl Control {
@@ -35,6 +37,17 @@ impl Control {
     /// Whether what runs should stop.
     pub fn is_interrupted(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Sets how many bytes of memory a call may use for what it computes and gives; `None` for as many as there are.
+    /// A call that needs more is refused before it begins, or when it finds out.
+    pub fn limit_memory(&self, bytes: Option<u64>) {
+        self.memory.store(bytes.map_or(0, |bytes| bytes.max(1)), Ordering::Relaxed);
+    }
+
+    /// How many bytes of memory a call may use, if that was set.
+    pub fn memory_limit(&self) -> Option<u64> {
+        Some(self.memory.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0)
     }
 
     /// How far the outermost loop with a known number of iterations is: done, and all.

@@ -5,7 +5,7 @@
 //! overlap share it.
 #![allow(unsafe_code)]
 
-use super::array::{Array, ArrayView, DType};
+use super::array::{Array, ArrayView, ArrayViewMut, DType};
 use super::binder::Binder;
 use super::fault::Fault;
 use super::layout::{Layout, Role};
@@ -107,7 +107,7 @@ pub unsafe fn run_on<'k>(
     resources: Resources<'_>,
 ) -> Result<Binder<'k>, Failure> {
     let arena = resources.arenas.take(plan.arena);
-    let none = || Failure::Memory { needed: plan.arena as u64, limit: memory_limit() };
+    let none = || Failure::Memory { needed: plan.arena as u64, limit: memory_limit(None) };
     let mut arena = arena.ok_or_else(none)?;
     let mut pointers = Vec::new();
     for (b, (buffer, &needed)) in layout.buffers.iter().zip(&plan.elements).enumerate() {
@@ -124,7 +124,8 @@ pub unsafe fn run_on<'k>(
     let given = |var| if layout.found.contains(var) { Some(0) } else { sizes.get(var).copied() };
     let values: Option<Vec<i64>> = layout.sizes.iter().map(given).collect();
     let values = values.ok_or(Failure::Unbound)?;
-    let binder = RefCell::new(Binder::new(layout, sizes, memory_limit()));
+    let limit = if layout.found.is_empty() { 0 } else { memory_limit(resources.threads.control().memory_limit()) };
+    let binder = RefCell::new(Binder::new(layout, sizes, limit));
     let finds = (!layout.found.is_empty()).then_some(&binder);
     // SAFETY: every pointer leads to as many elements of the buffer's dtype as the polynomial says (checked above for
     // inputs and outputs, planned for scratch); the rest is the caller's promise.
@@ -139,7 +140,8 @@ pub unsafe fn run_on<'k>(
 }
 
 /// Runs a kernel. `inputs` have the dtypes and element counts of the kernel's input buffers at these sizes; `results`
-/// are the shapes of the results.
+/// are the shapes of the results. A result is written to the target of its position, and not given back, if there is one in
+/// C order with its element type and shape.
 ///
 /// # Errors
 /// What stopped it.
@@ -150,33 +152,36 @@ pub unsafe fn run_on<'k>(
 pub unsafe fn execute(
     entry: Entry,
     layout: &Layout,
-    inputs: &[ArrayView<'_>],
+    (inputs, targets): (&[ArrayView<'_>], &mut [ArrayViewMut<'_>]),
     results: &[Vec<Size>],
     sizes: &SizeEnv,
     resources: Resources<'_>,
-) -> Result<Vec<Array>, Failure> {
+) -> Result<Vec<Option<Array>>, Failure> {
     let contiguous: Vec<Contiguous<'_>> = inputs.iter().map(Contiguous::new).collect();
-    let mut outputs: Vec<Output> = Vec::new();
-    let plan = plan(layout, sizes)?;
+    let plan = plan(layout, sizes, resources.threads.control().memory_limit())?;
+    let mut outputs: Vec<Place> = Vec::new();
+    let mut targets = targets.iter_mut();
     for (k, shape) in results.iter().enumerate() {
         let found = shape.iter().any(|size| layout.is_found(size));
         let shape = if found { vec![0] } else { extents(shape, sizes) };
         let dtype = layout.buffers.iter().find(|b| b.role == Role::Output(k)).map_or(DType::F64, |b| b.dtype);
-        outputs.push(Output::new(dtype, &shape));
+        let target = targets.next().filter(|target| !found && target.dtype() == dtype && target.shape() == shape);
+        outputs.push(target.and_then(Place::given).unwrap_or_else(|| Place::Own(Output::new(dtype, &shape))));
     }
     let given: Vec<Elements> = contiguous.iter().map(Contiguous::pointer).collect();
-    let taken: Vec<Elements> = outputs.iter_mut().map(Output::pointer).collect();
+    let taken: Vec<Elements> = outputs.iter_mut().map(Place::elements).collect();
     // SAFETY: the entry is the caller's promise; inputs are borrowed for the call and not written by generated code, and
-    // the outputs are this function's own.
+    // the outputs are this function's own, or borrowed mutably for the call.
     let mut binder = unsafe { run_on(entry, layout, &plan, (&given, &taken), sizes, resources) }?;
     let finished = outputs.into_iter().zip(results).enumerate().map(|(k, (output, shape))| {
-        match shape.iter().any(|size| layout.is_found(size)) {
-            true => {
+        match output {
+            Place::Given(..) => None,
+            Place::Own(_) if shape.iter().any(|size| layout.is_found(size)) => {
                 let shape = extents(shape, &binder.sizes);
-                binder.result(k, &shape)
+                Some(binder.result(k, &shape))
             }
             // SAFETY: the kernel has come to its end, so every element of every result has been written.
-            false => unsafe { output.finish() },
+            Place::Own(output) => Some(unsafe { output.finish() }),
         }
     });
     Ok(finished.collect())
@@ -209,6 +214,30 @@ impl<'a> Contiguous<'a> {
             Contiguous::Owned(array) => {
                 crate::with_typed_array!(Array, array, a => (a.as_ptr().cast_mut().cast::<u8>(), a.len()))
             }
+        }
+    }
+}
+
+/// Where a result is written.
+enum Place {
+    /// Memory of its own.
+    Own(Output),
+    /// The caller's.
+    Given(*mut u8, usize),
+}
+
+impl Place {
+    /// The memory of an array in C order.
+    fn given(target: &mut ArrayViewMut<'_>) -> Option<Place> {
+        crate::with_typed_array!(ArrayViewMut, target, a => {
+            a.is_standard_layout().then(|| Place::Given(a.as_mut_ptr().cast(), a.len()))
+        })
+    }
+
+    fn elements(&mut self) -> Elements {
+        match self {
+            Place::Own(output) => output.pointer(),
+            Place::Given(pointer, length) => (*pointer, *length),
         }
     }
 }

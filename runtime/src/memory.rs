@@ -14,6 +14,9 @@ use std::sync::Mutex;
 /// Buffers begin at multiples of this many bytes.
 const ALIGNMENT: usize = 64;
 
+/// So many bytes are taken without a look at what is free.
+pub(crate) const SMALL: u64 = 1 << 24;
+
 /// Memory of a call, planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -27,8 +30,8 @@ pub struct Plan {
     pub results: usize,
 }
 
-/// Plans the memory of a call at given sizes.
-pub fn plan(layout: &layout::Layout, sizes: &SizeEnv) -> Result<Plan, Failure> {
+/// Plans the memory of a call at given sizes; `allowed` is a limit that was set.
+pub fn plan(layout: &layout::Layout, sizes: &SizeEnv, allowed: Option<u64>) -> Result<Plan, Failure> {
     let mut elements = Vec::new();
     let (mut results, mut needed) = (0u64, 0u64);
     for buffer in &layout.buffers {
@@ -43,14 +46,18 @@ pub fn plan(layout: &layout::Layout, sizes: &SizeEnv) -> Result<Plan, Failure> {
         }
         elements.push(usize::try_from(count).unwrap_or(usize::MAX));
     }
-    let limit = memory_limit();
-    if results > limit || (needed > u64::MAX / 4) {
-        return Err(Failure::Memory { needed: needed.saturating_add(results), limit });
+    let sum = needed.saturating_add(results);
+    if sum > u64::MAX / 4 {
+        return Err(Failure::Memory { needed: sum, limit: memory_limit(allowed) });
     }
     let (offsets, arena) = place(layout, &elements);
     let total = (arena as u64).saturating_add(results);
-    if total > limit || !is_available(total) {
-        return Err(Failure::Memory { needed: total, limit });
+    // Asking the system takes longer than many a kernel, so it is asked only for what is not small.
+    if total > SMALL || allowed.is_some_and(|allowed| total > allowed) {
+        let limit = memory_limit(allowed);
+        if total > limit || !is_available(total) {
+            return Err(Failure::Memory { needed: total, limit });
+        }
     }
     Ok(Plan { elements, offsets, arena, results: results as usize })
 }
@@ -93,12 +100,12 @@ fn place(layout: &layout::Layout, elements: &[usize]) -> (Vec<usize>, usize) {
     (offsets, arena)
 }
 
-/// Bytes that a call may use: nine tenths of the machine's memory, as far as it tells.
-pub fn memory_limit() -> u64 {
+/// Bytes that a call may use: nine tenths of the machine's free memory, as far as it tells, and no more than was allowed.
+pub fn memory_limit(allowed: Option<u64>) -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("MemAvailable:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse::<u64>().ok());
-    kib.map_or(u64::MAX / 2, |kib| kib * 1024 / 10 * 9)
+    kib.map_or(u64::MAX / 2, |kib| kib * 1024 / 10 * 9).min(allowed.unwrap_or(u64::MAX))
 }
 
 /// Scratch memory of earlier calls, kept for the next ones: fresh pages cost more than many a layout.

@@ -181,7 +181,8 @@ pub fn of_failure(failure: &Failure, check: impl FnOnce(usize) -> Option<CheckKi
     }
 }
 
-fn bytes(count: u64) -> String {
+/// A number of bytes, as a person reads it.
+pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let (mut value, mut unit) = (count as f64, 0);
     while value >= 1024.0 && unit + 1 < UNITS.len() {

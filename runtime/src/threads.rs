@@ -32,7 +32,7 @@ const BLOCKS: i64 = 128;
 #[derive(Debug)]
 pub struct Threads {
     count: usize,
-    pool: OnceLock<Option<ThreadPool>>,
+    pool: Arc<OnceLock<Option<ThreadPool>>>,
     control: Arc<Control>,
 }
 
@@ -51,7 +51,13 @@ impl Threads {
 
     /// At most `count` threads, whose work answers to `control`.
     pub fn under(count: usize, control: Arc<Control>) -> Threads {
-        Threads { count: count.max(1), pool: OnceLock::new(), control }
+        Threads { count: count.max(1), pool: Arc::default(), control }
+    }
+
+    /// The same threads for work that answers to another control.
+    #[must_use]
+    pub fn answering(&self, control: Arc<Control>) -> Threads {
+        Threads { count: self.count, pool: self.pool.clone(), control }
     }
 
     /// What may stop the work, and sees how far it is.

@@ -9,7 +9,7 @@ use super::entry::functions;
 use super::target::Target;
 use crate::graph::{Size, SizeEnv};
 use crate::loops::Kernel;
-use crate::runtime::array::{Array, ArrayView};
+use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::execute::{self, Entry, Failure, Resources};
 use crate::runtime::fault::Fault;
 use crate::runtime::layout::Layout;
@@ -65,19 +65,20 @@ impl Compiled {
     }
 
     /// Runs the kernel on arrays. They have the dtypes and element counts of the kernel's input buffers at these sizes;
-    /// `results` are the shapes of the results.
+    /// `results` are the shapes of the results. What could be written to its target is not given back.
     ///
     /// # Errors
     /// What stopped it.
     pub fn execute(
         &self,
         inputs: &[ArrayView<'_>],
+        targets: &mut [ArrayViewMut<'_>],
         results: &[Vec<Size>],
         sizes: &SizeEnv,
         resources: Resources<'_>,
-    ) -> Result<Vec<Array>, Failure> {
+    ) -> Result<Vec<Option<Array>>, Failure> {
         // SAFETY: the entry was compiled from the kernel of this layout.
-        unsafe { execute::execute(self.0.entry, &self.0.layout, inputs, results, sizes, resources) }
+        unsafe { execute::execute(self.0.entry, &self.0.layout, (inputs, targets), results, sizes, resources) }
     }
 }
 

@@ -5,11 +5,11 @@
 //! Always holds: an instruction's level is not below that of its operands, nor of a check that stands before it if it
 //! is a check itself.
 
+use super::CodegenError;
 use super::across;
 use super::collapse::{collapse, kept, offset};
 use super::lanes::{Lanes, has_vector_cast, is_narrow};
 use super::tiles::{self, Tiles};
-use super::CodegenError;
 use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
 use crate::ops::{Code, Signature};
 use crate::runtime::array::DType;

@@ -22,8 +22,8 @@ pub(super) const STATUSES: &[(&str, Cause, &str)] = &[
     ("INTERNAL", Cause::Internal, "a fault of the library's own"),
 ];
 
-const RULES: &str = "\
- * Every function returns a status: 0 (MICROTOME_OK), or why there is no result. If `error` is not null, it has
+const RULES: &str =
+    " * Every function returns a status: 0 (MICROTOME_OK), or why there is no result. If `error` is not null, it has
  * room for `error_size` bytes and receives a text that ends in a zero, cut off where it is too long: the place in
  * the program, the cause, the cure. What results hold after a failure is unspecified.
  *
@@ -88,7 +88,7 @@ fn comment(text: &str) -> String {
 
 fn found_note(program: &Program) -> &'static str {
     match program.outputs.iter().any(|output| program.is_found(output)) {
-        true => "\n * The `?` among the sizes is found out while running. ",
+        true => "\n * The size with a `?` is found out while running.",
         false => "",
     }
 }

@@ -81,6 +81,7 @@ fn arguments(parts: &Linked<'_>, object: &Path, names: &Path, out: &Path) -> Vec
             // The threads of the library's pool go on when the program is done with it, so its code stays.
             "-Wl,-z,nodelete".to_owned(),
             "-Wl,-z,noexecstack".to_owned(),
+            "-s".to_owned(),
             "-lpthread".to_owned(),
             "-ldl".to_owned(),
         ]

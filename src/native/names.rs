@@ -106,6 +106,15 @@ const TAKEN: &[&str] = &[
 
 /// The identifier for a name.
 pub fn identifier(name: &str) -> String {
+    let mut text = letters(name);
+    if TAKEN.contains(&text.as_str()) {
+        text.push('_');
+    }
+    text
+}
+
+/// The same, keywords too.
+pub(super) fn letters(name: &str) -> String {
     let mut text = String::new();
     for c in name.chars() {
         match c {
@@ -117,9 +126,6 @@ pub fn identifier(name: &str) -> String {
     }
     if text.is_empty() || text.starts_with(|c: char| c.is_ascii_digit()) {
         text.insert(0, '_');
-    }
-    if TAKEN.contains(&text.as_str()) {
-        text.push('_');
     }
     text
 }

@@ -4,6 +4,7 @@
 //! Always holds: arrays of the right type are passed without a copy, read-only ones too; others are errors, not conversions.
 
 use super::Interface;
+use super::names::letters;
 use crate::runtime::array::DType;
 use crate::runtime::native::Parameter;
 use std::fmt::Write;
@@ -61,6 +62,8 @@ def _result(name, given, shape, dtype):
         return np.empty(shape, dtype)
     if not isinstance(given, np.ndarray) or not given.flags.writeable:
         raise TypeError(f"`{name}` is no array that can be written")
+    if not given.flags.aligned or any(step % given.itemsize for step in given.strides):
+        raise TypeError(f"`{name}` is not aligned")
     return given
 
 
@@ -129,7 +132,7 @@ fn python_name(name: &str) -> String {
 
 fn function(interface: &Interface, text: &mut String) {
     let program = &interface.program;
-    let name = python_name(&super::identifier(&interface.name));
+    let name = python_name(&letters(&interface.name));
     let symbol = &program.symbol;
     let inputs: Vec<String> = program.inputs.iter().map(|parameter| python_name(&parameter.name)).collect();
     let known: Vec<&Parameter> =

@@ -9,7 +9,7 @@ use crate::graph::{Graph, SizeEnv};
 use crate::interp::{self, FaultKind};
 use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
-use crate::runtime::array::{Array, ArrayView};
+use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::execute::{Failure, Resources};
 use crate::runtime::memory::Arenas;
 use crate::runtime::message::{self, Cause, Message};
@@ -55,14 +55,27 @@ impl Runnable {
 
     /// Calls it. The arrays have the types of the graph's inputs at these sizes.
     pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
+        Ok(self.call_into(inputs, &mut [], sizes, threads)?.into_iter().flatten().collect())
+    }
+
+    /// The same; what could be written to the target of its position is not given back.
+    pub fn call_into(
+        &self,
+        inputs: &[ArrayView<'_>],
+        targets: &mut [ArrayViewMut<'_>],
+        sizes: &SizeEnv,
+        threads: &Threads,
+    ) -> Result<Vec<Option<Array>>> {
         match self {
             Runnable::Native { faults, code, arenas, results } => {
                 let resources = Resources { threads, arenas };
-                code.execute(inputs, results, sizes, resources).map_err(|failure| explain(failure, faults))
+                let done = code.execute(inputs, targets, results, sizes, resources);
+                let allowed = threads.control().memory_limit();
+                done.map_err(|failure| explain(failure, faults, allowed))
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
-                interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
+                let results = interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
                     let message = match &fault.kind {
                         FaultKind::Index { axis, index, extent } => message::of_index(*axis, *index, *extent),
                         FaultKind::Interrupted => return interrupted(),
@@ -71,7 +84,8 @@ impl Runnable {
                         FaultKind::Unsupported(text) | FaultKind::NoSize(text) => return bug(text),
                     };
                     told(message, Some(fault.span))
-                })
+                })?;
+                Ok(results.into_iter().map(Some).collect())
             }
         }
     }
@@ -87,7 +101,14 @@ pub(super) fn interrupted() -> Box<Diagnostic> {
     Diagnostic::global(codes::INTERRUPTED, "stopped by Ctrl-C")
 }
 
-fn explain(failure: Failure, sites: &[FaultSite]) -> Box<Diagnostic> {
+fn explain(failure: Failure, sites: &[FaultSite], allowed: Option<u64>) -> Box<Diagnostic> {
+    if let Failure::Memory { needed, limit } = &failure
+        && allowed == Some(*limit)
+    {
+        let (needed, limit) = (message::bytes(*needed), message::bytes(*limit));
+        return Diagnostic::global(codes::MEMORY, format!("{needed} are needed, {limit} are allowed"))
+            .help("work on fewer rows at a time, or allow more");
+    }
     if matches!(&failure, Failure::Fault(fault) if fault.is_interrupted()) {
         return interrupted();
     }

@@ -1,7 +1,7 @@
 //! Reading programs: a file, and what it imports.
 //!
-//! In: text or a path. Out: a [`Module`], its functions checked.
-//! Always holds: each file is read once, however often it is imported.
+//! In: text or a path, or all texts at once. Out: a [`Module`], its functions checked.
+//! Always holds: each file is read once, however often it is imported; where all texts are given, none is.
 
 use super::{Error, Module, Session};
 use crate::check::Functions;
@@ -9,10 +9,12 @@ use crate::diagnostic::{Diagnostic, Sources, codes};
 use crate::syntax::ast::{Import, Input, Item, Statement};
 use crate::syntax::parse_bytes;
 use crate::syntax::span::Span;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Collects the items of a program and of its imports.
-struct Reader {
+struct Reader<'t> {
+    /// Texts by name, in place of files.
+    given: Option<&'t [(&'t str, &'t str)]>,
     sources: Sources,
     functions: Functions,
     seen: Vec<PathBuf>,
@@ -52,10 +54,24 @@ fn plain(error: &std::io::Error) -> String {
 
 /// Reads a text behind those of `sources`; `path` is where its imports are looked up.
 pub(super) fn read(sources: Sources, name: &str, source: &[u8], path: Option<&Path>) -> Parts {
+    read_from(None, sources, name, source, path)
+}
+
+fn read_from(
+    given: Option<&[(&str, &str)]>,
+    sources: Sources,
+    name: &str,
+    source: &[u8],
+    path: Option<&Path>,
+) -> Parts {
     let mut reader = Reader {
+        given,
         sources,
         functions: Functions::default(),
-        seen: path.and_then(|path| path.canonicalize().ok()).into_iter().collect(),
+        seen: path
+            .and_then(|path| if given.is_some() { Some(lexical(path)) } else { path.canonicalize().ok() })
+            .into_iter()
+            .collect(),
         problems: Vec::new(),
     };
     let items = reader.read(name, source);
@@ -73,9 +89,22 @@ pub(super) fn read(sources: Sources, name: &str, source: &[u8], path: Option<&Pa
     Parts { sources, functions, inputs, statements, problems }
 }
 
+/// Compiles the first of several texts; the others are what it imports.
+pub(super) fn compile_bundle(session: &Session, texts: &[(&str, &str)]) -> Result<Module, Error> {
+    let Some((name, source)) = texts.first() else {
+        let problem = Diagnostic::global(codes::FILE, "there is no text to compile");
+        return Err(Error::new(vec![problem], Sources::default()));
+    };
+    let path = Some(Path::new(name));
+    finish(session, read_from(Some(texts), Sources::default(), name, source.as_bytes(), path))
+}
+
 /// Compiles a text; `path` is where its imports are looked up.
 pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option<&Path>) -> Result<Module, Error> {
-    let mut parts = read(Sources::default(), name, source, path);
+    finish(session, read(Sources::default(), name, source, path))
+}
+
+fn finish(session: &Session, mut parts: Parts) -> Result<Module, Error> {
     // Names that a text with mistakes defines are missing, so nothing more is said of such a program.
     let is_read = parts.problems.is_empty();
     let mut warnings = Vec::new();
@@ -100,7 +129,7 @@ pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option
     Err(Error::new(problems, module.sources))
 }
 
-impl Reader {
+impl Reader<'_> {
     fn read(&mut self, name: &str, bytes: &[u8]) -> Vec<Item> {
         let file = self.sources.add(name, String::from_utf8_lossy(bytes));
         match parse_bytes(file, bytes) {
@@ -118,15 +147,28 @@ impl Reader {
         }
     }
 
+    /// The bytes of an imported file.
+    fn bytes(&self, path: &Path, written: &str) -> std::io::Result<Vec<u8>> {
+        let Some(texts) = self.given else { return std::fs::read(path) };
+        // A program that was compiled from a text has its imports beside the working folder, whatever its own name is.
+        let wanted = [lexical(path), lexical(Path::new(written))];
+        let find = |wanted: &PathBuf| texts.iter().find(|(name, _)| lexical(Path::new(name)) == *wanted);
+        let found = wanted.iter().find_map(find);
+        found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+
     /// Brings in the functions of another file.
     fn import(&mut self, import: &Import, folder: &Path) {
         let path = folder.join(&import.path);
-        let known = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let known = match self.given {
+            Some(_) => lexical(&path),
+            None => path.canonicalize().unwrap_or_else(|_| path.clone()),
+        };
         if self.seen.contains(&known) {
             return;
         }
         self.seen.push(known);
-        let bytes = match std::fs::read(&path) {
+        let bytes = match self.bytes(&path, &import.path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let text = format!("cannot import {}: {}", import.path, plain(&error));
@@ -144,4 +186,19 @@ impl Reader {
             }
         }
     }
+}
+
+/// A path without `.` and without `..` where it can be done without, as it is written: no file is looked at.
+fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
 }

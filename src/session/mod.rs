@@ -4,6 +4,7 @@
 //! Always holds: nothing here panics on bad input, and a session that reported an error goes on.
 #![deny(clippy::indexing_slicing)]
 
+mod argument;
 mod asking;
 mod build;
 mod compile;
@@ -16,8 +17,11 @@ mod output;
 mod plots;
 mod recovery;
 mod script;
+mod signature;
 mod stepping;
+mod typed;
 
+pub use argument::{Argument, Element, Target};
 pub use asking::Measurement;
 pub use build::{BuildKind, BuildOptions, Built};
 pub use emit::Stage;
@@ -26,13 +30,15 @@ pub use interactive::{Answer, Interactive, LAST, Outlet};
 pub use kernel::Kernel;
 pub use output::Output;
 pub use script::{InputSource, RunOptions};
+pub use signature::{Signature, ValueType};
+pub use typed::{KernelType, Outcome, Parameter, Pattern, TypedKernel};
 
 use crate::check::{Checked, Functions};
 use crate::diagnostic::{Diagnostic, Sources};
 use crate::runtime::control::Control;
 use crate::runtime::threads::Threads;
 use crate::syntax::ast::{Input, Statement};
-use crate::syntax::span::Span;
+use crate::syntax::span::{FileId, Span};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,7 +46,7 @@ use std::sync::Arc;
 /// Where programs are compiled and run. Cheap to make; kernels outlive it.
 ///
 /// ```
-/// use microtome::{ArrayView, Session};
+/// use microtome::Session;
 /// use ndarray::array;
 ///
 /// let session = Session::new();
@@ -49,7 +55,7 @@ use std::sync::Arc;
 /// ")?;
 /// let norms = module.kernel("norms")?;
 /// let x = array![[3.0, 4.0], [5.0, 12.0]];
-/// let result = norms.call(&[ArrayView::from(&x)])?;
+/// let result = norms.call(x.view())?;
 /// assert_eq!(result[0].to_f64_vec(), [5.0, 13.0]);
 /// # Ok::<(), microtome::Error>(())
 /// ```
@@ -85,6 +91,12 @@ impl Session {
         Session { threads: Arc::new(Threads::new(threads)) }
     }
 
+    /// The same threads under a control of its own.
+    #[must_use]
+    pub fn under(&self, control: Arc<Control>) -> Session {
+        Session { threads: Arc::new(self.threads.answering(control)) }
+    }
+
     /// What may stop whatever the session runs, from another thread, and sees how far it is.
     pub fn control(&self) -> Arc<Control> {
         self.threads.control().clone()
@@ -96,6 +108,15 @@ impl Session {
     /// Everything that is wrong with the text or with a function.
     pub fn compile(&self, name: &str, source: &str) -> Result<Module, Error> {
         files::compile(self, name, source.as_bytes(), None)
+    }
+
+    /// The same for a program of several texts, by name: the first is the program, what it imports is looked up among the
+    /// others, no file is read. [`Module::texts`] and [`Kernel::texts`] give such a list.
+    ///
+    /// # Errors
+    /// As [`Session::compile`], and when there is no text.
+    pub fn compile_bundle(&self, texts: &[(&str, &str)]) -> Result<Module, Error> {
+        files::compile_bundle(self, texts)
     }
 
     /// The same for bytes, which need not even be text.
@@ -126,6 +147,25 @@ impl Module {
         self.sources.names()
     }
 
+    /// Names and texts of these files, the program's own first.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources.texts()
+    }
+
+    /// The names of the functions of the program itself, without those that it imports, in the order of their names.
+    pub fn own_functions(&self) -> impl Iterator<Item = &str> {
+        let own = |name: &&str| {
+            let definition = self.functions.definition(name);
+            definition.is_some_and(|function| function.name.span.file == FileId(0))
+        };
+        self.functions.names().filter(own)
+    }
+
+    /// Whether a function can be a kernel: one that takes lists, or has parameters without a type, is compiled where it is called.
+    pub fn is_kernel(&self, name: &str) -> bool {
+        self.functions.contains(name) && !self.functions.is_template(name)
+    }
+
     /// What the compiler warned of.
     pub fn warnings(&self) -> Vec<Warning> {
         self.warnings.iter().map(|warning| self.warning(warning)).collect()
@@ -142,7 +182,19 @@ impl Module {
     /// When there is no such function.
     pub fn kernel(&self, name: &str) -> Result<Kernel, Error> {
         let checked = self.checked(name)?;
-        Kernel::new(&checked, self.sources.clone(), self.threads.clone())
+        Ok(Kernel::new(&checked, self.comment_above(name), self.sources.clone(), self.threads.clone()))
+    }
+
+    /// The lines of comment right above a function.
+    fn comment_above(&self, name: &str) -> String {
+        let Some(place) = self.functions.definition(name).map(|function| function.name.span) else {
+            return String::new();
+        };
+        let before = self.sources.get(place.file).1.get(..place.start as usize).unwrap_or_default();
+        let lines = before.lines().rev().skip(1).map(str::trim).take_while(|line| line.starts_with('#'));
+        let mut lines: Vec<&str> = lines.map(|line| line.trim_start_matches('#').trim()).collect();
+        lines.reverse();
+        lines.join("\n")
     }
 
     fn checked(&self, name: &str) -> Result<Rc<Checked>, Error> {

@@ -8,21 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double value(int64_t i) { return (double)(i * 7 % 11) / 4.0 - 1.25; }
+static inline double value(int64_t i) { return (double)(i * 7 % 11) / 4.0 - 1.25; }
 
-static void fill(double *x, int64_t count, int64_t from)
+static inline void fill(double *x, int64_t count, int64_t from)
 {
     for (int64_t i = 0; i < count; i++) x[i] = value(i + from);
 }
 
-static void show(const char *name, const double *x, int64_t count)
+static inline void show(const char *name, const double *x, int64_t count)
 {
     printf("%s", name);
     for (int64_t i = 0; i < count; i++) printf(" %.17g", x[i]);
     printf("\n");
 }
 
-static void show_integers(const char *name, const int64_t *x, int64_t count)
+static inline void show_integers(const char *name, const int64_t *x, int64_t count)
 {
     printf("%s", name);
     for (int64_t i = 0; i < count; i++) printf(" %" PRId64, x[i]);

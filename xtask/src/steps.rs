@@ -3,6 +3,7 @@
 //! In: the folder of the workspace. Out: nothing, or the name of the first step that failed.
 //! Always holds: the steps run in order, each under its heading, and none runs after one that failed.
 
+use crate::python;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -37,15 +38,18 @@ const STEPS: &[Step] = &[
     Step { heading: "unit, file, law, example and doc tests", arguments: &["test", "--workspace"], environment: &[] },
 ];
 
-/// Runs every step.
+/// Runs every step, and then the tests of the Python package.
 pub fn test(root: &Path) -> Result<(), String> {
     let start = Instant::now();
+    let count = STEPS.len() + 1;
     for (number, step) in STEPS.iter().enumerate() {
-        println!("\n=== {} of {}: {} ===", number + 1, STEPS.len(), step.heading);
+        println!("\n=== {} of {count}: {} ===", number + 1, step.heading);
         println!("    cargo {}\n", step.arguments.join(" "));
         run(step, root)?;
     }
-    println!("\n=== all {} steps passed, in {:.0} s ===", STEPS.len(), start.elapsed().as_secs_f64());
+    println!("\n=== {count} of {count}: the Python package ===\n    cargo xtask python\n");
+    python::test(root, &[])?;
+    println!("\n=== all {count} steps passed, in {:.0} s ===", start.elapsed().as_secs_f64());
     Ok(())
 }
 

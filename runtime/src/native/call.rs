@@ -15,7 +15,7 @@ use crate::array::DType;
 use crate::binder::Binder;
 use crate::execute::{Elements, Entry, Failure, Resources, run_on};
 use crate::given;
-use crate::memory::{Arena, Arenas, plan};
+use crate::memory::{Arena, Arenas, SMALL, memory_limit, plan};
 use crate::message::{self, Cause, Message};
 use crate::signature::{Formal, bind_sizes};
 use crate::size::{SizeEnv, display_shape};
@@ -98,7 +98,7 @@ pub(super) unsafe fn call(entry: Entry, loaded: &Loaded, table: *const u64, thre
     // SAFETY: passed on.
     unsafe { settle(program, &mut inputs, &mut outputs) }.map_err(bare)?;
     let explain = |failure: Failure| explain(&failure, &program.checks);
-    let plan = plan(&program.layout, &sizes).map_err(explain)?;
+    let plan = plan(&program.layout, &sizes, None).map_err(explain)?;
     let given: Vec<Elements> = program.inputs.iter().zip(&mut inputs).map(|(p, input)| input.elements(p)).collect();
     let taken: Vec<Elements> = outputs.iter_mut().map(Output::elements).collect();
     let resources = Resources { threads, arenas: &loaded.arenas };
@@ -257,6 +257,7 @@ unsafe fn settle(program: &Program, inputs: &mut [Input], outputs: &mut [Output]
         let Input::View(view) = input else { continue };
         let shares = outputs.iter().any(|output| matches!(output, Output::View(written, _) if written.meets(view)));
         if shares || !view.is_dense() {
+            there_is_room(view.count, parameter.dtype)?;
             // SAFETY: passed on.
             let copy = unsafe { view.gathered() }.ok_or_else(|| no_room(view.count, parameter.dtype))?;
             *input = Input::Copied(copy, view.count);
@@ -271,6 +272,7 @@ unsafe fn settle(program: &Program, inputs: &mut [Input], outputs: &mut [Output]
         if let Output::View(view, dense @ None) = output
             && !view.is_dense()
         {
+            there_is_room(view.count, parameter.dtype)?;
             let bytes = view.count * parameter.dtype.size();
             *dense = Some(Arena::new(bytes).ok_or_else(|| no_room(view.count, parameter.dtype))?);
         }
@@ -278,8 +280,14 @@ unsafe fn settle(program: &Program, inputs: &mut [Input], outputs: &mut [Output]
     Ok(())
 }
 
+/// Whether so much may be copied; asked before the system hands out what it does not have.
+fn there_is_room(count: usize, dtype: DType) -> Result<(), Message> {
+    let bytes = (count as u64).saturating_mul(dtype.size() as u64);
+    if bytes > SMALL && bytes > memory_limit(None) { Err(no_room(count, dtype)) } else { Ok(()) }
+}
+
 fn no_room(count: usize, dtype: DType) -> Message {
-    message::of_memory((count as u64).saturating_mul(dtype.size() as u64), crate::memory::memory_limit())
+    message::of_memory((count as u64).saturating_mul(dtype.size() as u64), memory_limit(None))
 }
 
 /// # Safety
