@@ -105,8 +105,9 @@ fn compiled(graph: &Graph, inputs: &[Array], sizes: &SizeEnv, threads: usize) ->
     let views: Vec<ArrayView<'_>> = inputs.iter().map(Array::view).collect();
     let shapes = vec![graph.shape(graph.outputs[0]).to_vec()];
     let (threads, arenas) = (Threads::new(threads), Arenas::default());
-    let resources = Resources { threads: &threads, arenas: &arenas };
-    code.execute(&views, &shapes, sizes, resources).unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).remove(0)
+    let resources = Resources { threads: &threads, arenas: &arenas, held: 0 };
+    let done = code.execute(&views, &mut [], &shapes, sizes, resources);
+    done.unwrap_or_else(|f| panic!("{f:?}\n{kernel}")).results.remove(0).expect("a result")
 }
 
 /// Every bit, but one NaN is like another.

@@ -140,6 +140,11 @@ macro_rules! with_typed_array {
 }
 
 impl Array {
+    /// How many bytes the elements take.
+    pub fn bytes(&self) -> u64 {
+        (self.shape().iter().product::<usize>() * self.dtype().size()) as u64
+    }
+
     /// The element type.
     pub fn dtype(&self) -> DType {
         match self {
@@ -211,6 +216,11 @@ impl Array {
 }
 
 impl ArrayView<'_> {
+    /// How many bytes the elements take.
+    pub fn bytes(&self) -> u64 {
+        (self.shape().iter().product::<usize>() * self.dtype().size()) as u64
+    }
+
     /// The element type.
     pub fn dtype(&self) -> DType {
         match self {

@@ -5,9 +5,9 @@
 #![allow(unsafe_code)]
 
 use super::array::{Array, DType};
-use super::execute::Output;
+use super::execute::{Failure, Output};
 use super::layout::{Layout, Role};
-use super::memory::Arena;
+use super::memory::{Arena, admit, memory_limit};
 use super::threads::{Context, INTERNAL};
 use crate::size::SizeEnv;
 use crate::symbols::symbol;
@@ -19,15 +19,20 @@ pub struct Binder<'k> {
     pub sizes: SizeEnv,
     memory: Vec<Option<Arena>>,
     used: u64,
-    limit: u64,
-    /// Bytes that were needed, and may be used, when there was no room.
-    pub refused: Option<(u64, u64)>,
+    /// The most bytes that have been in use.
+    pub most: u64,
+    /// A limit that was set.
+    allowed: Option<u64>,
+    /// Bytes that are in use beside these.
+    held: u64,
+    /// Why there was no room.
+    pub refused: Option<Failure>,
 }
 
 impl<'k> Binder<'k> {
-    pub fn new(layout: &'k Layout, sizes: &SizeEnv, limit: u64) -> Binder<'k> {
+    pub fn new(layout: &'k Layout, sizes: &SizeEnv, allowed: Option<u64>, held: u64) -> Binder<'k> {
         let memory = layout.buffers.iter().map(|_| None).collect();
-        Binder { layout, sizes: sizes.clone(), memory, used: 0, limit, refused: None }
+        Binder { layout, sizes: sizes.clone(), memory, used: 0, most: 0, allowed, held, refused: None }
     }
 
     /// Notes the value of the size in a slot; gives the addresses that change, by slot. `None` if there is no room.
@@ -46,15 +51,16 @@ impl<'k> Binder<'k> {
                 // Room to grow, so that a size that rises by one each time is not moved each time.
                 let wanted = if has == 0 { bytes } else { bytes.saturating_add(bytes / 2) };
                 let total = self.used.saturating_add(wanted);
-                if total > self.limit {
-                    self.refused = Some((total, self.limit));
+                if let Err(refused) = admit(self.allowed, total, self.held) {
+                    self.refused = Some(refused);
                     return None;
                 }
                 let made = usize::try_from(wanted).ok().and_then(Arena::new);
                 if made.is_none() {
-                    self.refused = Some((total, self.limit));
+                    self.refused = Some(Failure::Memory { needed: total, limit: memory_limit(self.allowed) });
                     return None;
                 }
+                self.most = self.most.max(total);
                 self.used = total - has.min(total);
                 *self.memory.get_mut(id)? = made;
             }

@@ -9,7 +9,7 @@ use super::array::{Array, ArrayView, ArrayViewMut, DType};
 use super::binder::Binder;
 use super::fault::Fault;
 use super::layout::{Layout, Role};
-use super::memory::{Arenas, Plan, memory_limit, plan};
+use super::memory::{Arenas, Plan, admit, plan};
 use super::threads::{Context, INTERRUPTED, Threads};
 use crate::size::{Size, SizeEnv};
 use ndarray::{ArrayD, Dimension, IxDyn};
@@ -24,7 +24,7 @@ pub enum Failure {
     Unbound,
     /// More memory is needed than there is.
     Memory {
-        /// Bytes that the call needs for scratch and results.
+        /// Bytes that are needed, with those that the caller holds if these count.
         needed: u64,
         /// Bytes that may be used.
         limit: u64,
@@ -38,6 +38,23 @@ pub struct Resources<'a> {
     pub threads: &'a Threads,
     /// Scratch memory of earlier calls.
     pub arenas: &'a Arenas,
+    /// Bytes that the caller holds and that count towards a limit that was set.
+    pub held: u64,
+}
+
+/// What a call has come to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The results that could not be written to their targets.
+    pub results: Vec<Option<Array>>,
+    /// The most bytes that the call held beyond its inputs: scratch, results, and copies of inputs that are not in C order.
+    pub peak: u64,
+}
+
+/// Bytes of the copy that has to be made of an input which is not in C order.
+pub fn copied_bytes(view: &ArrayView<'_>) -> u64 {
+    let is_contiguous = crate::with_typed_array!(ArrayView, view, a => a.is_standard_layout());
+    if is_contiguous { 0 } else { view.bytes() }
 }
 
 /// The entry of a kernel: context, frame, record of a fault; gives a status.
@@ -107,7 +124,7 @@ pub unsafe fn run_on<'k>(
     resources: Resources<'_>,
 ) -> Result<Binder<'k>, Failure> {
     let arena = resources.arenas.take(plan.arena);
-    let none = || Failure::Memory { needed: plan.arena as u64, limit: memory_limit(None) };
+    let none = || Failure::Memory { needed: plan.arena as u64, limit: super::memory::memory_limit(None) };
     let mut arena = arena.ok_or_else(none)?;
     let mut pointers = Vec::new();
     for (b, (buffer, &needed)) in layout.buffers.iter().zip(&plan.elements).enumerate() {
@@ -124,16 +141,16 @@ pub unsafe fn run_on<'k>(
     let given = |var| if layout.found.contains(var) { Some(0) } else { sizes.get(var).copied() };
     let values: Option<Vec<i64>> = layout.sizes.iter().map(given).collect();
     let values = values.ok_or(Failure::Unbound)?;
-    let limit = if layout.found.is_empty() { 0 } else { memory_limit(resources.threads.control().memory_limit()) };
-    let binder = RefCell::new(Binder::new(layout, sizes, limit));
+    let allowed = resources.threads.control().memory_limit();
+    let binder = RefCell::new(Binder::new(layout, sizes, allowed, plan.bytes().saturating_add(resources.held)));
     let finds = (!layout.found.is_empty()).then_some(&binder);
     // SAFETY: every pointer leads to as many elements of the buffer's dtype as the polynomial says (checked above for
     // inputs and outputs, planned for scratch); the rest is the caller's promise.
     let done = unsafe { run(entry, layout, &pointers, &values, resources.threads, finds) };
     resources.arenas.give_back(arena);
-    let binder = binder.into_inner();
-    if let Some((needed, limit)) = binder.refused {
-        return Err(Failure::Memory { needed, limit });
+    let mut binder = binder.into_inner();
+    if let Some(refused) = binder.refused.take() {
+        return Err(refused);
     }
     done.map_err(Failure::Fault)?;
     Ok(binder)
@@ -156,9 +173,13 @@ pub unsafe fn execute(
     results: &[Vec<Size>],
     sizes: &SizeEnv,
     resources: Resources<'_>,
-) -> Result<Vec<Option<Array>>, Failure> {
+) -> Result<Outcome, Failure> {
+    let allowed = resources.threads.control().memory_limit();
+    let plan = plan(layout, sizes, allowed)?;
+    let copies: u64 = inputs.iter().map(copied_bytes).sum();
+    let resources = Resources { held: resources.held.saturating_add(copies), ..resources };
+    admit(allowed, plan.bytes(), resources.held)?;
     let contiguous: Vec<Contiguous<'_>> = inputs.iter().map(Contiguous::new).collect();
-    let plan = plan(layout, sizes, resources.threads.control().memory_limit())?;
     let mut outputs: Vec<Place> = Vec::new();
     let mut targets = targets.iter_mut();
     for (k, shape) in results.iter().enumerate() {
@@ -173,18 +194,23 @@ pub unsafe fn execute(
     // SAFETY: the entry is the caller's promise; inputs are borrowed for the call and not written by generated code, and
     // the outputs are this function's own, or borrowed mutably for the call.
     let mut binder = unsafe { run_on(entry, layout, &plan, (&given, &taken), sizes, resources) }?;
+    let mut peak = plan.bytes().saturating_add(copies).saturating_add(binder.most);
     let finished = outputs.into_iter().zip(results).enumerate().map(|(k, (output, shape))| {
         match output {
             Place::Given(..) => None,
             Place::Own(_) if shape.iter().any(|size| layout.is_found(size)) => {
                 let shape = extents(shape, &binder.sizes);
-                Some(binder.result(k, &shape))
+                let result = binder.result(k, &shape);
+                // It is copied out of the memory that had been found for it.
+                peak = peak.saturating_add(result.bytes());
+                Some(result)
             }
             // SAFETY: the kernel has come to its end, so every element of every result has been written.
             Place::Own(output) => Some(unsafe { output.finish() }),
         }
     });
-    Ok(finished.collect())
+    let results = finished.collect();
+    Ok(Outcome { results, peak })
 }
 
 fn extents(shape: &[Size], sizes: &SizeEnv) -> Vec<usize> {

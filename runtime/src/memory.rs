@@ -15,7 +15,7 @@ use std::sync::Mutex;
 const ALIGNMENT: usize = 64;
 
 /// So many bytes are taken without a look at what is free.
-pub(crate) const SMALL: u64 = 1 << 24;
+const SMALL: u64 = 1 << 24;
 
 /// Memory of a call, planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,13 @@ pub struct Plan {
     pub arena: usize,
     /// Bytes of the results.
     pub results: usize,
+}
+
+impl Plan {
+    /// Bytes of scratch and results.
+    pub fn bytes(&self) -> u64 {
+        (self.arena as u64).saturating_add(self.results as u64)
+    }
 }
 
 /// Plans the memory of a call at given sizes; `allowed` is a limit that was set.
@@ -52,13 +59,7 @@ pub fn plan(layout: &layout::Layout, sizes: &SizeEnv, allowed: Option<u64>) -> R
     }
     let (offsets, arena) = place(layout, &elements);
     let total = (arena as u64).saturating_add(results);
-    // Asking the system takes longer than many a kernel, so it is asked only for what is not small.
-    if total > SMALL || allowed.is_some_and(|allowed| total > allowed) {
-        let limit = memory_limit(allowed);
-        if total > limit || !is_available(total) {
-            return Err(Failure::Memory { needed: total, limit });
-        }
-    }
+    admit(allowed, total, 0)?;
     Ok(Plan { elements, offsets, arena, results: results as usize })
 }
 
@@ -100,12 +101,87 @@ fn place(layout: &layout::Layout, elements: &[usize]) -> (Vec<usize>, usize) {
     (offsets, arena)
 }
 
-/// Bytes that a call may use: nine tenths of the machine's free memory, as far as it tells, and no more than was allowed.
+/// Bytes that may be used: nine tenths of what the machine, or the container, has free, as far as they tell, and no more than
+/// was allowed.
 pub fn memory_limit(allowed: Option<u64>) -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("MemAvailable:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse::<u64>().ok());
-    kib.map_or(u64::MAX / 2, |kib| kib * 1024 / 10 * 9).min(allowed.unwrap_or(u64::MAX))
+    (free() / 10 * 9).min(allowed.unwrap_or(u64::MAX))
+}
+
+/// Whether `needed` more bytes may be used beside `held` that count towards what was allowed.
+///
+/// # Errors
+/// [`Failure::Memory`] with both numbers.
+pub fn admit(allowed: Option<u64>, needed: u64, held: u64) -> Result<(), Failure> {
+    let all = needed.saturating_add(held);
+    if let Some(limit) = allowed.filter(|&limit| all > limit) {
+        return Err(Failure::Memory { needed: all, limit });
+    }
+    // Asking the system takes longer than many a kernel, so it is asked only for what is not small.
+    if needed <= SMALL {
+        return Ok(());
+    }
+    // What is held is no longer free.
+    let limit = memory_limit(None);
+    if needed > limit || !is_available(needed) { Err(Failure::Memory { needed, limit }) } else { Ok(()) }
+}
+
+/// Bytes that the machine has free, and the group of processes that this one belongs to; without bound where neither says.
+fn free() -> u64 {
+    let machine = machine_free().unwrap_or(u64::MAX / 2);
+    group_free().map_or(machine, |group| group.min(machine))
+}
+
+fn machine_free() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
+/// What a container may still use. Files that are cached count as used, but can be dropped.
+fn group_free() -> Option<u64> {
+    let number =
+        |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
+    let (most, used) = (number("memory.max")?, number("memory.current")?);
+    let stat = std::fs::read_to_string("/sys/fs/cgroup/memory.stat").unwrap_or_default();
+    let cached = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse::<u64>().ok());
+    Some(most.saturating_sub(used.saturating_sub(cached.unwrap_or(0))))
+}
+
+/// A number of bytes as a person reads it.
+pub fn show_bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut value, mut unit) = (count as f64, 0);
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0);
+    format!("{value:.decimals$} {}", UNITS.get(unit).copied().unwrap_or("bytes"))
+}
+
+/// A number of bytes as a person writes it: `4GB`, `512 MiB`, `1.5e9`.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn read_bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no number of bytes: write 4GB, 512MiB, or 1000000");
+    let text = text.trim();
+    let end = text.len() - text.chars().rev().take_while(|c| c.is_ascii_alphabetic()).count();
+    let (number, unit) = text.split_at_checked(end).ok_or_else(wrong)?;
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" | "bytes" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "kib" | "k" => f64::from(1u32 << 10),
+        "mib" | "m" => f64::from(1u32 << 20),
+        "gib" | "g" => f64::from(1u32 << 30),
+        "tib" | "t" => f64::from(1u32 << 30) * 1024.0,
+        _ => return Err(wrong()),
+    };
+    let bytes = number.trim().parse::<f64>().map_err(|_| wrong())? * factor;
+    if (1.0..=u64::MAX as f64).contains(&bytes) { Ok(bytes as u64) } else { Err(wrong()) }
 }
 
 /// Scratch memory of earlier calls, kept for the next ones: fresh pages cost more than many a layout.
@@ -171,5 +247,40 @@ impl Drop for Arena {
             // SAFETY: the memory was allocated with this layout.
             unsafe { dealloc(self.start.as_ptr(), layout) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_the_usual_units() {
+        for (text, bytes) in [
+            ("4GB", 4_000_000_000),
+            ("512MiB", 512 << 20),
+            ("1.5 kb", 1500),
+            ("1e6", 1_000_000),
+            ("2g", 2 << 30),
+            ("1TiB", 1 << 40),
+            ("7 bytes", 7),
+        ] {
+            assert_eq!(read_bytes(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "GB", "4 elephants", "-1", "0", "nan", "inf GB", "1e40", "é", "4GB!"] {
+            let said = read_bytes(text).expect_err(text);
+            assert!(said.contains("512MiB"), "{said}");
+        }
+        assert_eq!(show_bytes(1536), "1.5 KiB");
+    }
+
+    #[test]
+    fn a_limit_counts_what_is_held() {
+        assert!(admit(Some(1000), 600, 400).is_ok());
+        let refused = admit(Some(1000), 600, 401).expect_err("too much");
+        assert!(matches!(refused, Failure::Memory { needed: 1001, limit: 1000 }), "{refused:?}");
+        assert!(admit(None, 1 << 20, u64::MAX).is_ok());
+        assert!(admit(None, 1 << 55, 0).is_err());
+        assert!(admit(Some(u64::MAX), 1 << 55, 0).is_err());
     }
 }

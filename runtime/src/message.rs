@@ -5,6 +5,7 @@
 
 use super::execute::Failure;
 use super::fault::CheckKind;
+use super::memory::show_bytes;
 
 /// What went wrong, by the stable codes of `docs/errors.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +158,7 @@ pub fn of_assertion(message: Option<&str>) -> Message {
 
 /// There is no room.
 pub fn of_memory(needed: u64, limit: u64) -> Message {
-    let text = format!("{} are needed, {} are free", bytes(needed), bytes(limit));
+    let text = format!("{} are needed, {} are free", show_bytes(needed), show_bytes(limit));
     Message::new(Cause::Memory, text).help("work on fewer rows at a time, or reduce before keeping an array")
 }
 
@@ -179,16 +180,4 @@ pub fn of_failure(failure: &Failure, check: impl FnOnce(usize) -> Option<CheckKi
             None => of_defect("the kernel failed for a reason of its own"),
         },
     }
-}
-
-/// A number of bytes, as a person reads it.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let (mut value, mut unit) = (count as f64, 0);
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let decimals = usize::from(unit > 0);
-    format!("{value:.decimals$} {}", UNITS.get(unit).copied().unwrap_or("bytes"))
 }

@@ -3,13 +3,16 @@
 //! In: the process's arguments. Out: an exit status.
 //! Always holds: only the library's public API is used.
 
+mod bench;
 mod build;
 mod check;
 mod completions;
 mod doc;
 mod emit;
+mod explain;
 mod fmt;
 mod interrupt;
+mod measure;
 mod panics;
 mod progress;
 mod repl;
@@ -28,7 +31,8 @@ use std::process::ExitCode;
     long_about = "A small array language, compiled to native code, with per-example gradients at the cost of an ordinary one.\n\n\
         Without a command, an interactive session; if standard input is no terminal, the program that stands there.")]
 struct Cli {
-    /// Report errors and warnings as JSON, one object a line: on standard error, `check` on standard output.
+    /// Report errors and warnings as JSON, one object a line: on standard error, `check` on standard output. What `bench` has
+    /// measured is one object too.
     #[arg(long, global = true)]
     json: bool,
     /// Evaluate an expression or statements, and print the value; may be given several times.
@@ -43,6 +47,9 @@ enum Command {
     /// Run a program.
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
+    /// Measure a function: time of a call, time to compile, memory.
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(bench::Bench),
     /// Check a program without running it.
     #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
@@ -52,6 +59,9 @@ enum Command {
     /// Put programs into canonical form.
     #[command(after_help = fmt::EXAMPLES)]
     Fmt(fmt::Format),
+    /// Explain what a program costs, for every size, and how it is computed.
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Explain),
     /// Show a program at a stage of its way through the compiler.
     #[command(after_help = emit::EXAMPLES)]
     Emit(emit::Emit),
@@ -79,9 +89,11 @@ pub fn main() -> ExitCode {
         None if !cli.evaluate.is_empty() => repl::evaluate(&cli.evaluate, &console),
         None => repl::run(&repl::Start::default(), &console),
         Some(Command::Run(arguments)) => run::run(arguments, &console),
+        Some(Command::Bench(arguments)) => bench::run(arguments, &console),
         Some(Command::Check(arguments)) => check::run(arguments, &console),
         Some(Command::Build(arguments)) => build::run(arguments, &console),
         Some(Command::Fmt(arguments)) => fmt::run(arguments, &console),
+        Some(Command::Explain(arguments)) => explain::run(arguments, &console),
         Some(Command::Emit(arguments)) => emit::run(arguments, &console),
         Some(Command::Repl(arguments)) => repl::run(arguments, &console),
         Some(Command::Doc(arguments)) => doc::run(arguments, &console),

@@ -7,6 +7,7 @@ use super::progress::Progress;
 use super::report::{Console, Status};
 use super::{interrupt, terminal, watch};
 use clap::Args;
+use microtome::runtime::memory::read_bytes;
 use microtome::{Error, InputSource, Module, RunOptions, Session};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,18 +24,41 @@ pub(super) struct Run {
     /// Use the reference interpreter instead of machine code.
     #[arg(long)]
     interpret: bool,
-    /// At most this many threads [default: as many as the machine runs at once].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    resources: Resources,
     /// Run again whenever the program, or a file that it imports or is given, changes.
     #[arg(long)]
     watch: bool,
+}
+
+/// What a run may use of the machine.
+#[derive(Args, Clone, Copy, Default)]
+pub(super) struct Resources {
+    /// At most this many threads [default: as many as the machine runs at once].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// At most this much memory for arrays, as in 4GB or 512MiB; what needs more is refused before it runs [default: nine
+    /// tenths of what is free].
+    #[arg(long, value_name = "BYTES", value_parser = read_bytes)]
+    max_memory: Option<u64>,
+}
+
+impl Resources {
+    /// A session that keeps to it.
+    pub(super) fn session(self) -> Session {
+        let session = self.threads.map_or_else(Session::new, |threads| Session::with_threads(usize::from(threads)));
+        match self.max_memory {
+            Some(bytes) => session.with_max_memory(bytes),
+            None => session,
+        }
+    }
 }
 
 pub(super) const EXAMPLES: &str = "Examples:
   microtome run examples/second_moment.tome
   microtome run fit.tome --input x=points.npy --input k=3
   microtome run fit.tome --input all.npz --threads 1
+  microtome run fit.tome --max-memory 4GB
   microtome run --watch fit.tome
   echo 'print(sum(arange(5)))' | microtome run -";
 
@@ -56,7 +80,7 @@ pub(super) fn run(arguments: &Run, console: &Console) -> Status {
 
 /// Runs it; notes the files that it is made of.
 fn once(arguments: &Run, console: &Console, files: &mut Vec<PathBuf>) -> Status {
-    let session = session(arguments.threads);
+    let session = arguments.resources.session();
     console.finish(program(&session, &arguments.file, files).and_then(|module| {
         let inputs = arguments.input.iter().map(|text| input_source(text)).collect();
         let options = RunOptions { inputs, interpret: arguments.interpret, terminal: terminal::of_stdout() };
@@ -65,16 +89,11 @@ fn once(arguments: &Run, console: &Console, files: &mut Vec<PathBuf>) -> Status 
 }
 
 /// Standard input as a program.
-pub(super) fn stdin(interpret: bool, threads: Option<u16>, console: &Console) -> Status {
-    let session = session(threads);
+pub(super) fn stdin(interpret: bool, resources: Resources, console: &Console) -> Status {
+    let session = resources.session();
     let options = RunOptions { interpret, terminal: terminal::of_stdout(), ..RunOptions::default() };
     let module = program(&session, Path::new("-"), &mut Vec::new());
     console.finish(module.and_then(|module| execute(&session, &module, &options, console)))
-}
-
-/// A session on so many threads, or as many as the machine runs at once.
-pub(super) fn session(threads: Option<u16>) -> Session {
-    threads.map_or_else(Session::new, |threads| Session::with_threads(usize::from(threads)))
 }
 
 /// Runs a module so that Ctrl-C stops it, and with a bar if it takes long.
@@ -104,7 +123,7 @@ pub(super) fn program(session: &Session, path: &Path, files: &mut Vec<PathBuf>) 
 }
 
 /// `name=value`, or a file of arrays by name.
-fn input_source(text: &str) -> InputSource {
+pub(super) fn input_source(text: &str) -> InputSource {
     match text.split_once('=') {
         Some((name, value)) => InputSource::Named(name.to_string(), value.to_string()),
         None => InputSource::All(PathBuf::from(text)),

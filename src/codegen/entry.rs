@@ -1,4 +1,4 @@
-//! All functions of a kernel: one per nest, and the entry that runs the steps in order.
+//! All functions of a kernel: one per nest, one per group of nests that run together, and the entry that runs the steps in order.
 //!
 //! In: a kernel and a module to declare functions in. Out: functions in Cranelift IR, not yet compiled.
 //! Always holds: the entry stops at the first step whose status is not zero, and returns that.
@@ -7,17 +7,19 @@
 //! the buffers, last that of the flag that asks the run to stop.
 
 use super::CodegenError;
+use super::group::{self, Member};
 use super::nest::NestWriter;
 use super::plan::Plan;
 use super::structured;
 use super::target::has_vectors;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{Call, Kernel, Matrix, Nest, Product, Sink, Step};
+use crate::loops::{Call, Kernel, Matrix, Nest, Product, Sink, Step, run_end};
 use crate::runtime::array::DType;
 use crate::runtime::routine;
 use cranelift_codegen::ir::{Function, InstBuilder, UserFuncName, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
+use std::ops::Range;
 
 /// A function with its name.
 pub(super) struct Named {
@@ -52,6 +54,22 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
         debug_assert!(!nest.body.is_empty() || planned.plan.depth() == 0);
         all.push(named);
     }
+    let mut runs = Vec::new();
+    together(&kernel.steps, &mut 0, &mut runs);
+    for (index, run) in runs.into_iter().enumerate() {
+        let Some(nests) = plans.get(run.clone()) else { continue };
+        let members = nests.iter().map(|(nest, planned)| Member::new(nest, &planned.plan, planned.id?));
+        let Some(members) = members.collect::<Option<Vec<Member>>>() else { continue };
+        let mut named = declare(module, format!("{label}group{index}"), 4)?;
+        let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
+        group::write(&mut writer, &params, &members);
+        writer.finish()?;
+        if let Some((nest, planned)) = plans.get_mut(run.start) {
+            let extent = nest.loops.first().cloned().unwrap_or_else(Size::one);
+            planned.group = Some(Group { id: named.id, members, extent });
+        }
+        all.push(named);
+    }
     let mut named = declare(module, format!("{label}entry"), 3)?;
     named.optimised = structured;
     let (mut w, params) = Writer::new(&mut named.function, module, &frame, 1);
@@ -78,6 +96,31 @@ pub(super) struct Planned {
     /// Written where it is run, instead of called.
     pub(super) is_inline: bool,
     id: Option<FuncId>,
+    /// The group that begins with it.
+    group: Option<Group>,
+}
+
+/// Nests that run together.
+struct Group {
+    id: FuncId,
+    members: Vec<Member>,
+    extent: Size,
+}
+
+/// The runs of nests that run together, by the numbers of their plans.
+fn together(steps: &[Step], next: &mut usize, runs: &mut Vec<Range<usize>>) {
+    let mut at = 0;
+    while at < steps.len() {
+        let end = run_end(steps, at);
+        if end > at + 1 {
+            runs.push(*next..*next + (end - at));
+            *next += end - at;
+        } else if let Some(step) = steps.get(at) {
+            *next += usize::from(matches!(step, Step::Nest(_)));
+            step.blocks().into_iter().for_each(|block| together(block, next, runs));
+        }
+        at = end;
+    }
 }
 
 /// Plans of all nests, in the order in which they stand in the kernel: for an entry with blocks in it, for a processor with
@@ -92,7 +135,7 @@ fn plan_nests<'k>(
         if let Step::Nest(nest) = step {
             let plan = Plan::new(kernel, nest, vectors)?;
             let is_inline = structured && plan.depth() == 0 && matches!(plan.nest.sink, Sink::Store { .. });
-            plans.push((nest, Planned { plan, is_inline, id: None }));
+            plans.push((nest, Planned { plan, is_inline, id: None, group: None }));
         }
         step.blocks().into_iter().try_for_each(|block| plan_nests(kernel, block, (structured, vectors), plans))?;
     }
@@ -115,9 +158,14 @@ pub(super) struct Entry<'a, 'p, I> {
 impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
     /// Steps one after the other.
     pub(super) fn steps(&mut self, steps: &'p [Step]) {
+        let mut done = 0;
         for step in steps {
+            if done > 0 {
+                done -= 1;
+                continue;
+            }
             match step {
-                Step::Nest(_) => self.nest(),
+                Step::Nest(_) => done = self.nest(),
                 Step::Product(product) => run_product(&mut self.w, &self.params, product),
                 Step::Routine(call) => run_routine(&mut self.w, &self.params, self.kernel, call),
                 Step::Loop(inner) => self.repeat(inner),
@@ -127,8 +175,23 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         }
     }
 
-    fn nest(&mut self) {
-        let Some(planned) = self.plans.next() else { return self.w.fail("a nest without a plan") };
+    /// Runs a nest, and those behind it that run together with it; gives how many these are.
+    fn nest(&mut self) -> usize {
+        let Some(planned) = self.plans.next() else {
+            self.w.fail("a nest without a plan");
+            return 0;
+        };
+        if let Some(group) = &planned.group {
+            let more = group.members.len() - 1;
+            let all: Vec<&Planned> = std::iter::once(planned).chain(self.plans.by_ref().take(more)).collect();
+            let params = &self.params;
+            group::run(&mut self.w, params, (group.id, &group.members, &group.extent), |w| {
+                for planned in all {
+                    planned.id.into_iter().for_each(|id| run_nest(w, params, id, &planned.plan));
+                }
+            });
+            return more;
+        }
         match planned.id {
             Some(id) => run_nest(&mut self.w, &self.params, id, &planned.plan),
             None => {
@@ -136,6 +199,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
                 NestWriter::inline(&mut self.w, fault, &planned.plan, &self.kernel.faults);
             }
         }
+        0
     }
 }
 

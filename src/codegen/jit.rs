@@ -9,10 +9,11 @@ use super::entry::functions;
 use super::target::Target;
 use crate::graph::{Size, SizeEnv};
 use crate::loops::Kernel;
-use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
-use crate::runtime::execute::{self, Entry, Failure, Resources};
+use crate::runtime::array::{ArrayView, ArrayViewMut};
+use crate::runtime::execute::{self, Entry, Failure, Outcome, Resources};
 use crate::runtime::fault::Fault;
 use crate::runtime::layout::Layout;
+use crate::runtime::memory::plan;
 use crate::runtime::symbols;
 use crate::runtime::threads::Threads;
 use cranelift_jit::{JITBuilder, JITModule};
@@ -64,6 +65,14 @@ impl Compiled {
         unsafe { execute::run(self.0.entry, &self.0.layout, buffers, sizes, threads, None) }
     }
 
+    /// The bytes that a call at these sizes needs beyond its inputs; sizes that only running tells count as 0.
+    ///
+    /// # Errors
+    /// A size has no value.
+    pub fn planned(&self, sizes: &SizeEnv) -> Result<u64, Failure> {
+        Ok(plan(&self.0.layout, sizes, None)?.bytes())
+    }
+
     /// Runs the kernel on arrays. They have the dtypes and element counts of the kernel's input buffers at these sizes;
     /// `results` are the shapes of the results. What could be written to its target is not given back.
     ///
@@ -76,7 +85,7 @@ impl Compiled {
         results: &[Vec<Size>],
         sizes: &SizeEnv,
         resources: Resources<'_>,
-    ) -> Result<Vec<Option<Array>>, Failure> {
+    ) -> Result<Outcome, Failure> {
         // SAFETY: the entry was compiled from the kernel of this layout.
         unsafe { execute::execute(self.0.entry, &self.0.layout, (inputs, targets), results, sizes, resources) }
     }

@@ -27,6 +27,7 @@ mod collapse;
 mod define;
 mod division;
 mod entry;
+mod group;
 mod half;
 mod innermost;
 mod jit;

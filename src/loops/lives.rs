@@ -3,7 +3,7 @@
 //! In: the steps of a kernel. Out: what the run-time library plans memory from.
 //! Always holds: what a loop shares with what is outside lives as long as the loop.
 
-use super::{Kernel, Step};
+use super::{Kernel, Step, run_end};
 use crate::runtime::layout::Layout;
 
 impl Kernel {
@@ -19,17 +19,21 @@ impl Kernel {
     }
 }
 
-/// First and last step that touch each buffer; steps are counted as they stand in the kernel, those inside of others too.
-fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
+/// First and last moment at which each buffer is touched. Moments are steps as they stand in the kernel, those inside of others
+/// too; nests that run together are one.
+pub(super) fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; kernel.buffers.len()];
-    let mut position = 0;
-    for step in &kernel.steps {
-        live_in(step, &mut position, &mut lives);
-    }
-    // What a loop shares with what is outside lives as long as the loop.
     let mut loops = Vec::new();
-    let mut start = 0;
-    kernel.steps.iter().for_each(|step| loop_ranges(step, &mut start, &mut loops));
+    let mut touch = |step: &Step, at: usize| {
+        let (reads, writes) = step.buffers();
+        for buffer in reads.into_iter().chain(writes) {
+            if let Some(life) = lives.get_mut(buffer) {
+                *life = Some(life.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+            }
+        }
+    };
+    walk(&kernel.steps, &mut 0, &mut touch, &mut loops);
+    // What a loop shares with what is outside lives as long as the loop.
     for (first, last) in loops {
         for (from, to) in lives.iter_mut().flatten() {
             let overlaps = *from <= last && first <= *to;
@@ -41,35 +45,23 @@ fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
     lives
 }
 
-fn live_in(step: &Step, position: &mut usize, lives: &mut [Option<(usize, usize)>]) {
-    let touch = |at: usize, lives: &mut [Option<(usize, usize)>]| {
-        let (reads, writes) = step.buffers();
-        for buffer in reads.into_iter().chain(writes) {
-            if let Some(life) = lives.get_mut(buffer) {
-                *life = Some(life.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+/// Counts moments. Notes the first and last one of every loop, inner ones first.
+fn walk(steps: &[Step], moment: &mut usize, touch: &mut dyn FnMut(&Step, usize), loops: &mut Vec<(usize, usize)>) {
+    let mut at = 0;
+    while let Some(step) = steps.get(at) {
+        let end = run_end(steps, at);
+        let first = *moment;
+        steps[at..end].iter().for_each(|step| touch(step, first));
+        *moment += 1;
+        let blocks = step.blocks();
+        if !blocks.is_empty() {
+            blocks.into_iter().for_each(|block| walk(block, moment, touch, loops));
+            touch(step, *moment);
+            if matches!(step, Step::Loop(_)) {
+                loops.push((first, *moment));
             }
+            *moment += 1;
         }
-    };
-    touch(*position, lives);
-    *position += 1;
-    let blocks = step.blocks();
-    if !blocks.is_empty() {
-        blocks.into_iter().flatten().for_each(|step| live_in(step, position, lives));
-        touch(*position, lives);
-        *position += 1;
-    }
-}
-
-/// First and last step of every loop, inner ones first.
-fn loop_ranges(step: &Step, position: &mut usize, ranges: &mut Vec<(usize, usize)>) {
-    let first = *position;
-    *position += 1;
-    let blocks = step.blocks();
-    if !blocks.is_empty() {
-        blocks.into_iter().flatten().for_each(|step| loop_ranges(step, position, ranges));
-        if matches!(step, Step::Loop(_)) {
-            ranges.push((first, *position));
-        }
-        *position += 1;
+        at = end;
     }
 }

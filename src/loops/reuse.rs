@@ -7,19 +7,13 @@ use super::ir::{Affine, BufferId, Inst, Kernel, Nest, Role, Sink, Step};
 
 /// Removes copies of whole buffers.
 pub(super) fn reuse(kernel: &mut Kernel) {
-    if !kernel.steps.iter().any(|step| matches!(step, Step::Loop(_) | Step::If(_))) && !copies_at_end(kernel) {
-        return;
-    }
     results_in_place(kernel);
+    dying_in_place(kernel);
     let mut steps = std::mem::take(&mut kernel.steps);
     for step in &mut steps {
         states_in_place(step);
     }
     kernel.steps = steps;
-}
-
-fn copies_at_end(kernel: &Kernel) -> bool {
-    kernel.steps.last().is_some_and(|step| whole_copy(step).is_some())
 }
 
 /// `(from, to)` of a step that copies a whole buffer to another.
@@ -53,6 +47,56 @@ fn results_in_place(kernel: &mut Kernel) {
             });
         }
     }
+}
+
+/// An elementwise result is written over a scratch array that nobody reads afterwards: from the beginning that array is the
+/// result's memory.
+fn dying_in_place(kernel: &mut Kernel) {
+    // The first and the last step that mention each buffer.
+    let mut lives: Vec<Option<(usize, usize)>> = vec![None; kernel.buffers.len()];
+    for (at, step) in kernel.steps.iter_mut().enumerate() {
+        step.rename(&mut |buffer| {
+            if let Some(life) = lives.get_mut(*buffer) {
+                *life = Some(life.map_or((at, at), |(first, _)| (first, at)));
+            }
+        });
+    }
+    // What each buffer has become.
+    let mut names: Vec<BufferId> = (0..kernel.buffers.len()).collect();
+    for at in 0..kernel.steps.len() {
+        let step = &kernel.steps[at];
+        let Step::Nest(Nest { body, sink: Sink::Store { buffer: to, .. }, .. }) = step else { continue };
+        let to = *to;
+        let read = body.iter().filter_map(|inst| if let Inst::Load(from, _) = inst { Some(*from) } else { None });
+        let dying = read.into_iter().find(|&read| {
+            let from = names[read];
+            let (buffer, result) = (&kernel.buffers[from], &kernel.buffers[to]);
+            let same = buffer.dtype == result.dtype && buffer.elements == result.elements;
+            let is_array = buffer.elements.as_const() != Some(1) && !kernel.is_found(&buffer.elements);
+            let dies = lives[from].is_some_and(|(_, last)| last == at);
+            let fresh = names[to] == to && lives[to].is_some_and(|(first, _)| first == at);
+            let aliases = body.iter().all(|inst| match inst {
+                Inst::Load(other, _) => *other == read || names[*other] != from,
+                _ => true,
+            });
+            let owned = buffer.role == Role::Scratch && from != to && aliases;
+            owned && same && is_array && dies && fresh && covers_own_element(step, read)
+        });
+        let Some(from) = dying.map(|read| names[read]) else { continue };
+        lives[to] = lives[to].zip(lives[from]).map(|((_, last), (first, _))| (first, last));
+        names.iter_mut().filter(|name| **name == from).for_each(|name| *name = to);
+    }
+    for step in &mut kernel.steps {
+        step.rename(&mut |buffer| *buffer = names[*buffer]);
+    }
+}
+
+/// Whether a nest reads of `from` only the element at which it writes, each element once.
+fn covers_own_element(step: &Step, from: BufferId) -> bool {
+    let Step::Nest(Nest { body, sink: Sink::Store { offset, .. }, loops, .. }) = step else { return false };
+    let all = (0..loops.len()).all(|index| loops[index].is_one() || offset.factor(index).as_const() != Some(0));
+    let own = |inst: &Inst| !matches!(inst, Inst::Load(read, at) if *read == from && at != offset);
+    all && offset.values.is_empty() && body.iter().all(own)
 }
 
 fn mentions(step: &Step, buffer: BufferId) -> bool {

@@ -287,11 +287,13 @@ impl Schedule<'_> {
                     Code::Inline(_) => 1,
                     Code::Kernel | Code::Scalar(_) | Code::Floored(_) => KERNEL,
                 },
+                Op::Gather { .. } if moves_by_counters(self.graph, id) => 0,
                 Op::Cast | Op::Gather { .. } => 2,
                 _ => 0,
             };
-            let below: u32 =
-                node.inputs.iter().map(|&x| if self.is_stored(x) { 0 } else { self.cost[x.0 as usize] }).sum();
+            // Indexes that are sums of counters become part of an address.
+            let read = if moves_by_counters(self.graph, id) { &node.inputs[..1] } else { &node.inputs[..] };
+            let below: u32 = read.iter().map(|&x| if self.is_stored(x) { 0 } else { self.cost[x.0 as usize] }).sum();
             self.cost[id.0 as usize] = own + below;
             if own + below > BODY && !self.is_stored(id) {
                 self.store(id);

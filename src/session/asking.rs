@@ -6,8 +6,9 @@
 
 use super::emit::{Stage, emit_graph};
 use super::interactive::{Interactive, Outlet, catch};
+use super::measure::{Measurement, repeat};
 use super::script::{Outside, Runner, is_effect};
-use super::{Error, compile, files};
+use super::{Error, Explanation, explain, files};
 use crate::check::{Functions, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Graph, NodeId, SizeEnv};
@@ -18,15 +19,6 @@ use crate::syntax::span::Span;
 use crate::syntax::visit;
 use rustc_hash::FxHashSet;
 use std::time::{Duration, Instant};
-
-/// How long an expression takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Measurement {
-    /// To read, check and compile it.
-    pub compile: Duration,
-    /// To run it, for each run in the order in which they were; at least one.
-    pub runs: Vec<Duration>,
-}
 
 /// What an expression needs to be computed.
 struct Prepared {
@@ -67,7 +59,26 @@ impl Interactive {
         self.ask(text, outlet, |runner, expr| emit_graph(&prepare(runner, expr)?.graph, stage))
     }
 
-    /// Compiles an expression once, and runs it again and again until `budget` is used up; once at least.
+    /// Explains an expression, or a function by its name: what it costs, and what was made of it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the expression.
+    pub fn explain(&mut self, text: &str, outlet: &mut Outlet<'_>) -> Result<Explanation, Error> {
+        let name = text.trim();
+        if self.functions.contains(name) {
+            let sources = self.sources.clone();
+            let of_function = || explain::of_function(&*self.functions.get(name, Span::default())?, sources.clone());
+            return catch(text.as_bytes(), of_function)
+                .map_err(|problem| Error::new(vec![problem], self.sources.clone()));
+        }
+        self.ask(text, outlet, |runner, expr| {
+            let Prepared { graph, .. } = prepare(runner, expr)?;
+            explain::of_expression(&graph, text, runner.sources().clone())
+        })
+    }
+
+    /// Compiles an expression once, and runs it again and again until `budget` is used up, once at least; runs to warm up are
+    /// apart, and without a budget there are none.
     ///
     /// # Errors
     /// Everything that is wrong with the expression, and what fails while it runs.
@@ -82,16 +93,10 @@ impl Interactive {
             let views: Vec<ArrayView<'_>> =
                 inputs.iter().filter_map(|id| runner.values.get(id)).map(Array::view).collect();
             let compile = start.elapsed().saturating_sub(runner.ran.get());
-            let (began, mut runs) = (Instant::now(), Vec::new());
-            while runs.is_empty() || began.elapsed() < budget {
-                if runner.threads.control().is_interrupted() {
-                    return Err(compile::interrupted());
-                }
-                let start = Instant::now();
-                runnable.call(&views, &SizeEnv::new(), runner.threads)?;
-                runs.push(start.elapsed());
-            }
-            Ok(Measurement { compile, runs })
+            let held = runner.held();
+            let call = || runnable.call(&views, &mut [], &SizeEnv::new(), (runner.threads, held));
+            let (runs, peak_bytes) = repeat(budget, runner.threads, call)?;
+            Ok(Measurement { compile, runs, peak_bytes })
         })
     }
 

@@ -11,10 +11,18 @@ use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::execute::{Failure, Resources};
-use crate::runtime::memory::Arenas;
+use crate::runtime::memory::{Arenas, show_bytes};
 use crate::runtime::message::{self, Cause, Message};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
+
+/// What a call has come to.
+pub(super) struct Called {
+    /// The results that could not be written to their targets.
+    pub results: Vec<Option<Array>>,
+    /// The most bytes that it held beyond its inputs; the interpreter does not count them.
+    pub peak: Option<u64>,
+}
 
 /// A graph that can be called.
 pub(super) enum Runnable {
@@ -53,25 +61,22 @@ impl Runnable {
         Ok(Runnable::Interpreted(Box::new(graph)))
     }
 
-    /// Calls it. The arrays have the types of the graph's inputs at these sizes.
-    pub fn call(&self, inputs: &[ArrayView<'_>], sizes: &SizeEnv, threads: &Threads) -> Result<Vec<Array>> {
-        Ok(self.call_into(inputs, &mut [], sizes, threads)?.into_iter().flatten().collect())
-    }
-
-    /// The same; what could be written to the target of its position is not given back.
-    pub fn call_into(
+    /// Calls it. The arrays have the types of the graph's inputs at these sizes; `held` are the bytes of all arrays that count
+    /// towards a limit already. What could be written to the target of its position is not given back.
+    pub fn call(
         &self,
         inputs: &[ArrayView<'_>],
         targets: &mut [ArrayViewMut<'_>],
         sizes: &SizeEnv,
-        threads: &Threads,
-    ) -> Result<Vec<Option<Array>>> {
+        (threads, held): (&Threads, u64),
+    ) -> Result<Called> {
         match self {
             Runnable::Native { faults, code, arenas, results } => {
-                let resources = Resources { threads, arenas };
+                let resources = Resources { threads, arenas, held };
                 let done = code.execute(inputs, targets, results, sizes, resources);
                 let allowed = threads.control().memory_limit();
-                done.map_err(|failure| explain(failure, faults, allowed))
+                let outcome = done.map_err(|failure| explain(failure, faults, allowed))?;
+                Ok(Called { results: outcome.results, peak: Some(outcome.peak) })
             }
             Runnable::Interpreted(graph) => {
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
@@ -85,9 +90,27 @@ impl Runnable {
                     };
                     told(message, Some(fault.span))
                 })?;
-                Ok(results.into_iter().map(Some).collect())
+                Ok(Called { results: results.into_iter().map(Some).collect(), peak: None })
             }
         }
+    }
+
+    /// The bytes that a call at these sizes needs beyond its inputs, as planned before it; the interpreter plans nothing. Sizes that
+    /// only running tells count as 0.
+    pub fn planned(&self, sizes: &SizeEnv) -> Result<Option<u64>> {
+        match self {
+            Runnable::Native { code, faults, .. } => {
+                code.planned(sizes).map(Some).map_err(|failure| explain(failure, faults, None))
+            }
+            Runnable::Interpreted(_) => Ok(None),
+        }
+    }
+}
+
+impl Called {
+    /// The results, none of which had a target.
+    pub fn arrays(self) -> Vec<Array> {
+        self.results.into_iter().flatten().collect()
     }
 }
 
@@ -105,9 +128,9 @@ fn explain(failure: Failure, sites: &[FaultSite], allowed: Option<u64>) -> Box<D
     if let Failure::Memory { needed, limit } = &failure
         && allowed == Some(*limit)
     {
-        let (needed, limit) = (message::bytes(*needed), message::bytes(*limit));
+        let (needed, limit) = (show_bytes(*needed), show_bytes(*limit));
         return Diagnostic::global(codes::MEMORY, format!("{needed} are needed, {limit} are allowed"))
-            .help("work on fewer rows at a time, or allow more");
+            .help("work on fewer rows at a time, or allow more: --max-memory");
     }
     if matches!(&failure, Failure::Fault(fault) if fault.is_interrupted()) {
         return interrupted();

@@ -3,13 +3,14 @@
 //! In: text or a path, or all texts at once. Out: a [`Module`], its functions checked.
 //! Always holds: each file is read once, however often it is imported; where all texts are given, none is.
 
-use super::{Error, Module, Session};
+use super::{Error, Module, Session, contracts};
 use crate::check::Functions;
 use crate::diagnostic::{Diagnostic, Sources, codes};
 use crate::syntax::ast::{Import, Input, Item, Statement};
 use crate::syntax::parse_bytes;
 use crate::syntax::span::Span;
 use std::path::{Component, Path, PathBuf};
+use std::time::Instant;
 
 /// Collects the items of a program and of its imports.
 struct Reader<'t> {
@@ -96,15 +97,16 @@ pub(super) fn compile_bundle(session: &Session, texts: &[(&str, &str)]) -> Resul
         return Err(Error::new(vec![problem], Sources::default()));
     };
     let path = Some(Path::new(name));
-    finish(session, read_from(Some(texts), Sources::default(), name, source.as_bytes(), path))
+    let start = Instant::now();
+    finish(session, start, read_from(Some(texts), Sources::default(), name, source.as_bytes(), path))
 }
 
 /// Compiles a text; `path` is where its imports are looked up.
 pub(super) fn compile(session: &Session, name: &str, source: &[u8], path: Option<&Path>) -> Result<Module, Error> {
-    finish(session, read(Sources::default(), name, source, path))
+    finish(session, Instant::now(), read(Sources::default(), name, source, path))
 }
 
-fn finish(session: &Session, mut parts: Parts) -> Result<Module, Error> {
+fn finish(session: &Session, start: Instant, mut parts: Parts) -> Result<Module, Error> {
     // Names that a text with mistakes defines are missing, so nothing more is said of such a program.
     let is_read = parts.problems.is_empty();
     let mut warnings = Vec::new();
@@ -116,8 +118,12 @@ fn finish(session: &Session, mut parts: Parts) -> Result<Module, Error> {
             Err(_) => {}
         }
     }
+    if parts.problems.is_empty() {
+        parts.problems = contracts::problems(&parts.functions, parts.functions.names());
+    }
     let Parts { sources, functions, inputs, statements, mut problems } = parts;
-    let module = Module { sources, functions, inputs, statements, warnings, threads: session.threads.clone() };
+    let threads = session.threads.clone();
+    let module = Module { sources, functions, inputs, statements, warnings, threads, read: start.elapsed() };
     if problems.is_empty() {
         return Ok(module);
     }

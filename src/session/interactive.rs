@@ -6,7 +6,7 @@
 
 use super::output::Output;
 use super::script::{Outside, Runner, Settings};
-use super::{Error, Session, Warning, files};
+use super::{Error, Session, Warning, contracts, files};
 use crate::check::{Checker, Functions, Scope, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Graph, NodeId, Op, reachable};
@@ -228,6 +228,10 @@ impl Interactive {
                 }
                 Err(problem) => problems.push(problem),
             }
+        }
+        // A function that is defined anew changes what those cost that call it.
+        if problems.is_empty() && !names.is_empty() {
+            problems = contracts::problems(&all, all.names());
         }
         if !problems.is_empty() {
             return Err(Error::new(problems, sources));

@@ -8,6 +8,7 @@ use super::argument::{Argument, Target};
 use super::compile::{Runnable, told};
 use super::emit::{emit_graph, emit_text};
 use super::error::{Error, Warning};
+use super::measure::{Measurement, repeat};
 use super::signature::Signature;
 use super::typed::{KernelType, TypedKernel};
 use crate::check::Checked;
@@ -16,10 +17,12 @@ use crate::graph::{Graph, SizeEnv, Type};
 use crate::pipeline::Context;
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::control::Control;
+use crate::runtime::execute::copied_bytes;
 use crate::runtime::signature::{self, Formal};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::FileId;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 /// A compiled function: a handle that is cheap to clone, and `Send` and `Sync`. Clones share the code, which is freed with
 /// the last of them.
@@ -142,6 +145,37 @@ impl Kernel {
         self.run(&views, &mut [], &self.inner.interpreted, Runnable::interpreted)
     }
 
+    /// The most bytes that a call with these arguments will hold beyond them: scratch memory, results, and copies of arguments
+    /// that are not in C order. Planned before anything runs; compiles the function if that has not been done. Memory for
+    /// sizes that only running tells is not counted.
+    ///
+    /// # Errors
+    /// As [`Kernel::call`] before it runs.
+    pub fn peak_bytes(&self, arguments: impl Argument) -> Result<u64, Error> {
+        let mut views = Vec::new();
+        arguments.views(&mut views);
+        let (runnable, sizes) = self.prepared(&views, &self.inner.native, Runnable::native)?;
+        let planned = runnable.planned(&sizes).map_err(|problem| self.fail(problem))?;
+        Ok(planned.unwrap_or(0).saturating_add(views.iter().map(copied_bytes).sum()))
+    }
+
+    /// Compiles the function if that has not been done, and calls it again and again until `budget` is used up, once at
+    /// least; calls to warm up are apart.
+    ///
+    /// # Errors
+    /// As [`Kernel::call`].
+    pub fn measure(&self, arguments: impl Argument, budget: Duration) -> Result<Measurement, Error> {
+        let mut views = Vec::new();
+        arguments.views(&mut views);
+        let start = Instant::now();
+        let (runnable, sizes) = self.prepared(&views, &self.inner.native, Runnable::native)?;
+        let compile = start.elapsed();
+        let threads = &*self.threads;
+        let measured = repeat(budget, threads, || runnable.call(&views, &mut [], &sizes, (threads, 0)));
+        let (runs, peak_bytes) = measured.map_err(|problem| self.fail(problem))?;
+        Ok(Measurement { compile, runs, peak_bytes })
+    }
+
     /// What compiling warned of; complete after the first call.
     pub fn warnings(&self) -> Vec<Warning> {
         let warnings = self.inner.warnings.lock().map(|warnings| warnings.clone()).unwrap_or_default();
@@ -176,10 +210,36 @@ impl Kernel {
         slot: &OnceLock<Result<Runnable, Box<Diagnostic>>>,
         make: fn(&Graph, &mut Context) -> Checking<Runnable>,
     ) -> Result<Vec<Array>, Error> {
+        let (runnable, sizes) = self.prepared(arguments, slot, make)?;
+        let inner = &*self.inner;
+        for (position, (target, &output)) in targets.iter().zip(&inner.graph.outputs).enumerate() {
+            let shape: Option<Vec<i64>> = inner.graph.shape(output).iter().map(|size| size.eval(&sizes)).collect();
+            let shape = shape.map(|shape| shape.into_iter().map(|size| usize::try_from(size).unwrap_or(0)).collect());
+            if let Some(shape) = shape.filter(|shape: &Vec<usize>| shape != target.shape()) {
+                return Err(self.fail(misshapen(self.name(), position, target.shape(), &shape)));
+            }
+        }
+        let called = runnable.call(arguments, targets, &sizes, (&self.threads, 0));
+        let results = called.map_err(|problem| self.fail(problem))?.results;
+        for (position, (target, result)) in targets.iter_mut().zip(&results).enumerate() {
+            if let Some(result) = result.as_ref().filter(|result| !target.assign(result)) {
+                return Err(self.fail(misshapen(self.name(), position, target.shape(), result.shape())));
+            }
+        }
+        Ok(results.into_iter().flatten().collect())
+    }
+
+    /// The code, compiled for the sizes of these arguments if there is none yet, and the sizes.
+    fn prepared<'k>(
+        &'k self,
+        arguments: &[ArrayView<'_>],
+        slot: &'k OnceLock<Result<Runnable, Box<Diagnostic>>>,
+        make: fn(&Graph, &mut Context) -> Checking<Runnable>,
+    ) -> Result<(&'k Runnable, SizeEnv), Error> {
         let inner = &*self.inner;
         let sizes = bind(self.name(), &inner.graph, arguments).map_err(|problem| self.fail(problem))?;
         let runnable = slot.get_or_init(|| {
-            let mut context = Context { expected: sizes.clone(), warnings: Vec::new() };
+            let mut context = Context { expected: sizes.clone(), ..Context::default() };
             let made = make(&inner.graph, &mut context);
             if let Ok(mut warnings) = inner.warnings.lock() {
                 let fresh: Vec<_> = context.warnings.into_iter().filter(|w| !warnings.contains(w)).collect();
@@ -188,21 +248,7 @@ impl Kernel {
             made
         });
         let runnable = runnable.as_ref().map_err(|problem| self.fail(problem.clone()))?;
-        for (position, (target, &output)) in targets.iter().zip(&inner.graph.outputs).enumerate() {
-            let shape: Option<Vec<i64>> = inner.graph.shape(output).iter().map(|size| size.eval(&sizes)).collect();
-            let shape = shape.map(|shape| shape.into_iter().map(|size| usize::try_from(size).unwrap_or(0)).collect());
-            if let Some(shape) = shape.filter(|shape: &Vec<usize>| shape != target.shape()) {
-                return Err(self.fail(misshapen(self.name(), position, target.shape(), &shape)));
-            }
-        }
-        let results =
-            runnable.call_into(arguments, targets, &sizes, &self.threads).map_err(|problem| self.fail(problem))?;
-        for (position, (target, result)) in targets.iter_mut().zip(&results).enumerate() {
-            if let Some(result) = result.as_ref().filter(|result| !target.assign(result)) {
-                return Err(self.fail(misshapen(self.name(), position, target.shape(), result.shape())));
-            }
-        }
-        Ok(results.into_iter().flatten().collect())
+        Ok((runnable, sizes))
     }
 
     /// That there is a target for each result, with its element type and number of axes.

@@ -8,11 +8,15 @@ mod argument;
 mod asking;
 mod build;
 mod compile;
+mod contracts;
 mod emit;
 mod error;
+mod explain;
 mod files;
+mod inputs;
 mod interactive;
 mod kernel;
+mod measure;
 mod output;
 mod plots;
 mod recovery;
@@ -22,14 +26,16 @@ mod stepping;
 mod typed;
 
 pub use argument::{Argument, Element, Target};
-pub use asking::Measurement;
 pub use build::{BuildKind, BuildOptions, Built};
 pub use emit::Stage;
 pub use error::{Error, Warning};
+pub use explain::Explanation;
+pub use inputs::InputSource;
 pub use interactive::{Answer, Interactive, LAST, Outlet};
 pub use kernel::Kernel;
+pub use measure::Measurement;
 pub use output::Output;
-pub use script::{InputSource, RunOptions};
+pub use script::RunOptions;
 pub use signature::{Signature, ValueType};
 pub use typed::{KernelType, Outcome, Parameter, Pattern, TypedKernel};
 
@@ -42,6 +48,7 @@ use crate::syntax::span::{FileId, Span};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where programs are compiled and run. Cheap to make; kernels outlive it.
 ///
@@ -78,6 +85,8 @@ pub struct Module {
     statements: Vec<Statement>,
     warnings: Vec<Box<Diagnostic>>,
     threads: Arc<Threads>,
+    /// How long it took to read and check it.
+    read: Duration,
 }
 
 impl Session {
@@ -95,6 +104,20 @@ impl Session {
     #[must_use]
     pub fn under(&self, control: Arc<Control>) -> Session {
         Session { threads: Arc::new(self.threads.answering(control)) }
+    }
+
+    /// The same session, whose programs and kernels may use so much memory: a program for all of its arrays, a call of a kernel
+    /// beyond its arguments. What needs more is refused before it runs. Without this the limit is nine tenths of what the
+    /// machine has free at the time. It is the limit of the session's [`Control`].
+    #[must_use]
+    pub fn with_max_memory(self, bytes: u64) -> Session {
+        self.threads.control().limit_memory(Some(bytes));
+        self
+    }
+
+    /// The most threads that its kernels use.
+    pub fn threads(&self) -> usize {
+        self.threads.count()
     }
 
     /// What may stop whatever the session runs, from another thread, and sees how far it is.

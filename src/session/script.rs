@@ -4,27 +4,24 @@
 //! Always holds: all inputs and statements are checked before anything is printed or written (a program that asks for
 //! the time, or that loads what it saves, is run up to there first), and effects happen in program order.
 
-use super::compile::{Runnable, interrupted};
+use super::compile::{Called, Runnable, interrupted};
+use super::inputs::{Given, InputSource, Taker, bind_inputs, declare, gather, matched};
 use super::interactive::{Outlet, bound_nodes};
-use super::kernel::bind_sizes;
 use super::recovery::{self, Before, Closed};
 use super::{Error, Module, Warning, stepping};
 use crate::check::plots::{PLOTS, Plot};
-use crate::check::{Checker, Declared, Functions, Host, Loaded, Value};
-use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes, nearest};
-use crate::graph::{Copier, Graph, NodeId, Op, Size, SizeEnv, Type, reachable};
+use crate::check::{Checker, Host, Loaded, Value};
+use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
+use crate::graph::{Copier, Graph, NodeId, Op, SizeEnv, reachable};
 use crate::io;
 use crate::pipeline::Context;
 use crate::plot::Terminal;
-use crate::runtime::array::{Array, ArrayView, DType};
-use crate::runtime::half::{bf16_from_f64, f16_from_f64};
+use crate::runtime::array::{Array, ArrayView};
 use crate::runtime::print::format_array;
 use crate::runtime::threads::Threads;
-use crate::syntax::ast::{Argument, Expr, ExprKind, Input, Statement, StatementKind};
+use crate::syntax::ast::{Argument, Expr, ExprKind, Statement, StatementKind};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
-use crate::with_typed_array;
-use ndarray::Axis;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -32,15 +29,6 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-/// Where a program's inputs come from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum InputSource {
-    /// `x=file.npy` or `k=3`.
-    Named(String, String),
-    /// `all.npz`, `.mat`, `.safetensors` or a `.csv` with a header: each key feeds the input of that name.
-    All(PathBuf),
-}
 
 /// How to run a program.
 #[derive(Clone, Debug, Default)]
@@ -60,24 +48,41 @@ pub(super) struct Settings {
     pub(super) interpret: bool,
     /// What plots are drawn on.
     pub(super) terminal: Terminal,
+    /// Nothing is printed, written or drawn; what would be stays pending.
+    pub(super) dry: bool,
 }
 
 /// Files and the clock, for statements.
 pub(super) struct Outside {
     start: Instant,
     dry: bool,
+    /// How long files have been read.
+    reading: Rc<Cell<Duration>>,
 }
 
 impl Outside {
     /// With a clock that has been running since then.
     pub(super) fn since(start: Instant) -> Outside {
-        Outside { start, dry: false }
+        Outside { start, dry: false, reading: Rc::default() }
+    }
+
+    /// With a clock that stands still.
+    pub(super) fn dry() -> Outside {
+        Outside { start: Instant::now(), dry: true, reading: Rc::default() }
+    }
+
+    /// How long files have been read.
+    pub(super) fn reading(&self) -> Rc<Cell<Duration>> {
+        Rc::clone(&self.reading)
     }
 }
 
 impl Host for Outside {
     fn load(&mut self, path: &str, span: Span) -> Checking<Loaded> {
-        io::load(Path::new(path)).map_err(|error| error.diagnostic(Some(span)))
+        let start = Instant::now();
+        let loaded = io::load(Path::new(path));
+        self.reading.set(self.reading.get() + start.elapsed());
+        loaded.map_err(|error| error.diagnostic(Some(span)))
     }
 
     fn clock(&mut self) -> f64 {
@@ -132,7 +137,7 @@ impl Module {
     /// When an input is missing, misshapen or surplus, when a statement does not check, or when one fails.
     pub fn run(&self, options: &RunOptions, out: &mut dyn Write, warn: &mut dyn FnMut(Warning)) -> Result<(), Error> {
         let mut outside = Outside::since(Instant::now());
-        let given = gather(&options.inputs).and_then(|given| self.match_inputs(given)).map_err(|d| self.error(d))?;
+        let given = self.given(options).map_err(|d| self.error(d))?;
         for warning in &self.warnings {
             warn(self.warning(warning));
         }
@@ -140,10 +145,16 @@ impl Module {
         checker.live = true;
         checker.announce(&self.statements);
         let values = bind_inputs(&mut checker, &self.inputs, given).map_err(|d| self.error(d))?;
-        let settings = Settings { interpret: options.interpret, terminal: options.terminal };
+        let settings = Settings { interpret: options.interpret, terminal: options.terminal, dry: false };
         let mut outlet = Outlet { out, warn };
         let mut runner = Runner::new(checker, values, (&self.sources, &self.threads), settings, &mut outlet);
         runner.run(&self.statements).map_err(|d| self.errors(d))
+    }
+
+    /// What is given for each input.
+    pub(super) fn given(&self, options: &RunOptions) -> Checking<Vec<Option<Given>>> {
+        let declared: Vec<&str> = self.inputs.iter().map(|input| input.name.text.as_str()).collect();
+        matched(gather(&options.inputs)?, &declared, Taker::Program)
     }
 
     /// What is wrong with the statements of a program whose functions have mistakes already; no file is read for it.
@@ -161,7 +172,7 @@ impl Module {
     /// What is wrong with the statements.
     pub fn check(&self) -> Result<Vec<Warning>, Error> {
         let graph = self.program_graph()?;
-        let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
+        let mut context = Context { warnings: self.warnings.clone(), ..Context::default() };
         let passes = crate::pipeline::REFERENCE;
         crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
         for name in self.functions.names().filter(|name| !self.functions.is_template(name)) {
@@ -179,7 +190,7 @@ impl Module {
 
     /// The statements as one graph over inputs of any size: its outputs are what is printed and saved.
     pub(super) fn program_graph(&self) -> Result<Graph, Error> {
-        let mut outside = Outside { start: Instant::now(), dry: true };
+        let mut outside = Outside::dry();
         let mut checker = Checker::new("main", &self.functions, Some(&mut outside));
         checker.announce(&self.statements);
         for input in &self.inputs {
@@ -217,216 +228,6 @@ impl Module {
             }
         }
         Ok(outputs)
-    }
-
-    /// Pairs what is given with what is declared.
-    fn match_inputs(&self, given: Vec<(String, Given)>) -> Checking<Vec<Option<Given>>> {
-        let mut slots: Vec<Option<Given>> = self.inputs.iter().map(|_| None).collect();
-        let declared: Vec<&str> = self.inputs.iter().map(|input| input.name.text.as_str()).collect();
-        for (name, value) in given {
-            let at = declared.iter().position(|known| *known == name);
-            match at.and_then(|at| slots.get_mut(at)) {
-                Some(slot @ None) => *slot = Some(value),
-                Some(Some(_)) => {
-                    return Err(Diagnostic::global(codes::INPUT, format!("the input `{name}` is given twice")));
-                }
-                None => {
-                    let error = Diagnostic::global(codes::INPUT, format!("the program has no input `{name}`"));
-                    return Err(match nearest(&name, declared.iter().copied()) {
-                        Some(near) => error.help(format!("did you mean `{near}`?")),
-                        None if declared.is_empty() => error.help("it declares no inputs"),
-                        None => error.help(format!("its inputs are {}", declared.join(", "))),
-                    });
-                }
-            }
-        }
-        Ok(slots)
-    }
-}
-
-/// An input as given: what a file holds, or text for a scalar.
-enum Given {
-    File(Loaded),
-    /// From MATLAB, where everything has two axes at least.
-    Matlab(Loaded),
-    Text(String),
-}
-
-impl Given {
-    fn from_file(path: &Path, value: Loaded) -> Given {
-        let is_matlab = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mat"));
-        if is_matlab { Given::Matlab(value) } else { Given::File(value) }
-    }
-}
-
-/// An array of MATLAB's without axes of size 1, as far as it has more axes than wanted: a 1×n matrix is a vector, a 1×1
-/// matrix a number.
-fn without_single_axes(array: Array, rank: usize) -> Array {
-    let mut array = array;
-    while array.shape().len() > rank
-        && let Some(axis) = array.shape().iter().position(|&size| size == 1)
-    {
-        array = with_typed_array!(Array, array, a => Array::from(a.remove_axis(Axis(axis))));
-    }
-    array
-}
-
-fn gather(sources: &[InputSource]) -> Checking<Vec<(String, Given)>> {
-    let mut all = Vec::new();
-    for source in sources {
-        match source {
-            InputSource::All(path) => match io::load(path).map_err(|error| error.diagnostic(None))? {
-                Loaded::Record(fields) => {
-                    all.extend(fields.into_iter().map(|(name, value)| (name, Given::from_file(path, value))));
-                }
-                other => {
-                    let text = format!("{} holds {} without a name", path.display(), other.describe());
-                    return Err(Diagnostic::global(codes::INPUT, text)
-                        .help(format!("say which input it is: --input x={}", path.display())));
-                }
-            },
-            InputSource::Named(name, value) => all.push((name.clone(), named(name, value)?)),
-        }
-    }
-    Ok(all)
-}
-
-fn named(name: &str, value: &str) -> Checking<Given> {
-    let path = Path::new(value);
-    let is_scalar = value.parse::<f64>().is_ok() || matches!(value, "true" | "false");
-    if is_scalar && !path.exists() {
-        return Ok(Given::Text(value.to_string()));
-    }
-    let value = match io::load(path).map_err(|error| error.diagnostic(None))? {
-        Loaded::Record(mut fields) => {
-            let names: Vec<String> = fields.iter().map(|(field, _)| field.clone()).collect();
-            let at = names.iter().position(|field| field == name).or((names.len() == 1).then_some(0));
-            match at {
-                Some(at) => fields.swap_remove(at).1,
-                None => {
-                    return Err(Diagnostic::global(codes::INPUT, format!("{value} has no array `{name}`"))
-                        .help(format!("it has {}", names.join(", "))));
-                }
-            }
-        }
-        other => other,
-    };
-    Ok(Given::from_file(path, value))
-}
-
-/// Declares an input without a value.
-fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type> {
-    let mut names = Vec::new();
-    crate::check::size_names(&input.ty, &mut names);
-    let ty = match crate::check::declared(&input.ty)? {
-        Declared::Array(ty, _) => ty,
-        Declared::Tuple(_, span) | Declared::List(_, span) | Declared::Open(span) => {
-            return Err(Diagnostic::error(codes::TYPE, span, "an input is one array or scalar"));
-        }
-    };
-    if checker.scope.get(&input.name.text).is_some() {
-        return Err(Diagnostic::error(
-            codes::DUPLICATE_NAME,
-            input.name.span,
-            format!("`{}` is declared twice", input.name.text),
-        ));
-    }
-    for (name, span) in names {
-        if checker.scope.get(&name).is_none() {
-            let value = Value::array(checker.graph.size_value(&Size::var(&name)));
-            checker.scope.bind(&name, value, span, false);
-        }
-    }
-    let id = checker.graph.add_input(input.name.text.clone(), ty.clone());
-    checker.bind_value(&input.name, Value::array(id));
-    Ok(ty)
-}
-
-/// Binds every input to its value; sizes become literals.
-fn bind_inputs(
-    checker: &mut Checker<'_>,
-    inputs: &[Input],
-    given: Vec<Option<Given>>,
-) -> Checking<FxHashMap<NodeId, Array>> {
-    let functions = Functions::default();
-    let mut scratch = Checker::new("inputs", &functions, None);
-    let mut arrays: Vec<(String, Type, Array, Span)> = Vec::new();
-    for (input, given) in inputs.iter().zip(given) {
-        let ty = declare(&mut scratch, input)?;
-        let Some(given) = given else {
-            return Err(Diagnostic::error(
-                codes::INPUT,
-                input.span,
-                format!("the input `{}` is missing", input.name.text),
-            )
-            .help(format!("give it with --input {}=…", input.name.text)));
-        };
-        arrays.push((input.name.text.clone(), ty.clone(), fitting(&input.name.text, &ty, given)?, input.span));
-    }
-    let formals: Vec<(&str, &Type)> = arrays.iter().map(|(name, ty, ..)| (name.as_str(), ty)).collect();
-    let shapes: Vec<&[usize]> = arrays.iter().map(|(_, _, array, _)| array.shape()).collect();
-    let sizes = bind_sizes(&formals, &shapes, &SizeEnv::new()).map_err(|mut problem| {
-        problem.code = codes::INPUT;
-        problem
-    })?;
-    for (name, value) in &sizes {
-        let value = Value::array(checker.graph.int(*value));
-        checker.scope.bind(name, value, Span::default(), false);
-    }
-    let mut values = FxHashMap::default();
-    for ((name, ty, array, _), input) in arrays.into_iter().zip(inputs) {
-        let literal = |size: &Size| Size::from(size.eval(&sizes).unwrap_or(0));
-        let ty = Type::array(ty.dtype, ty.shape.iter().map(literal).collect());
-        let id = checker.graph.add_input(name, ty);
-        checker.bind_value(&input.name, Value::array(id));
-        values.insert(id, array);
-    }
-    Ok(values)
-}
-
-/// What is given, as the declared dtype and rank.
-fn fitting(name: &str, ty: &Type, given: Given) -> Checking<Array> {
-    let wrong = |found: String| {
-        Diagnostic::global(codes::INPUT, format!("the input `{name}` is declared {ty}, what is given is {found}"))
-    };
-    let array = match given {
-        Given::File(Loaded::Array(array)) => array,
-        Given::Matlab(Loaded::Array(array)) => without_single_axes(array, ty.rank()),
-        Given::File(other) | Given::Matlab(other) => return Err(wrong(other.describe())),
-        Given::Text(text) => {
-            let parsed = match ty.dtype {
-                DType::F64 => text.parse::<f64>().ok().map(Array::from),
-                DType::F16 => text.parse::<f64>().ok().map(|v| f16_from_f64(v).into()),
-                DType::BF16 => text.parse::<f64>().ok().map(|v| bf16_from_f64(v).into()),
-                DType::F32 => text.parse::<f32>().ok().map(Array::from),
-                DType::I64 => text.parse::<i64>().ok().map(Array::from),
-                DType::Bool => text.parse::<bool>().ok().map(Array::from),
-            };
-            parsed.ok_or_else(|| wrong(format!("`{text}`")))?
-        }
-    };
-    let found = crate::runtime::print::format_type(&array);
-    let array = exactly(array, ty.dtype);
-    if array.dtype() != ty.dtype {
-        return Err(wrong(found)
-            .help(format!("save it as {}, or declare the type it has and convert in the program", ty.dtype)));
-    }
-    if array.shape().len() != ty.rank() {
-        return Err(wrong(found).help(format!("the declared type has {} axes", ty.rank())));
-    }
-    Ok(array)
-}
-
-/// Single precision from binary16, and the bfloat16 that files hold in single precision: no element may change.
-fn exactly(array: Array, dtype: DType) -> Array {
-    match (array, dtype) {
-        (Array::F16(halves), DType::F32) => halves.mapv(f32::from).into(),
-        (Array::F32(singles), DType::BF16) => {
-            let rounded = singles.mapv(half::bf16::from_f32);
-            let same = rounded.iter().zip(&singles).all(|(&r, &s)| f32::from(r) == s || s.is_nan());
-            if same { rounded.into() } else { singles.into() }
-        }
-        (array, _) => array,
     }
 }
 
@@ -562,6 +363,11 @@ impl<'m, 'o> Runner<'m, 'o> {
 }
 
 impl Runner<'_, '_> {
+    /// The texts that what it runs was read from.
+    pub(super) fn sources(&self) -> &Sources {
+        self.sources
+    }
+
     fn run(&mut self, statements: &[Statement]) -> Result<(), Vec<Box<Diagnostic>>> {
         for (position, statement) in statements.iter().enumerate() {
             let before = Before::of(&self.checker);
@@ -593,7 +399,7 @@ impl Runner<'_, '_> {
         if stepping::is_stepwise(statement) {
             return self.stepwise(statement);
         }
-        if asks_time(statement) {
+        if asks_time(statement) && !self.settings.dry {
             let live = self.checker.scope.bindings().flat_map(|binding| binding.value.nodes()).collect();
             self.flush(live)?;
         } else {
@@ -662,6 +468,11 @@ impl Runner<'_, '_> {
         roots.extend(live);
         let checks: Vec<NodeId> = pending.iter().flat_map(|p| self.checks_of(p)).copied().collect();
         match self.compute(&roots, &checks) {
+            Ok(()) if self.settings.dry => {
+                self.pending = pending;
+                Ok(())
+            }
+            Err(problem) if self.settings.dry => Err(problem),
             Ok(()) => pending.iter().try_for_each(|p| self.perform(p.effect.as_ref())),
             Err(problem) if problem.code == codes::INTERRUPTED => Err(problem),
             Err(problem) => {
@@ -702,9 +513,36 @@ impl Runner<'_, '_> {
         let runnable = self.runnable(graph, context)?;
         let views: Vec<ArrayView<'_>> = inputs.iter().filter_map(|id| self.values.get(id)).map(Array::view).collect();
         let start = Instant::now();
-        let results = runnable.call(&views, &SizeEnv::new(), self.threads);
+        let called = runnable.call(&views, &mut [], &SizeEnv::new(), (self.threads, self.held()));
         self.ran.set(self.ran.get() + start.elapsed());
-        results
+        called.map(Called::arrays)
+    }
+
+    /// Whether nothing is done to the world.
+    pub(super) fn is_dry(&self) -> bool {
+        self.settings.dry
+    }
+
+    /// The bytes of all arrays that are held.
+    pub(super) fn held(&self) -> u64 {
+        self.values.values().map(Array::bytes).sum()
+    }
+
+    /// Notes that a value is to be computed.
+    pub(super) fn want(&mut self, value: Value) {
+        let end = self.checker.graph.checks.len();
+        self.pending.push(Pending { effect: Some(Effect::Print(vec![value])), checks: end..end });
+    }
+
+    /// What everything that is pending needs: nodes, and checks.
+    pub(super) fn wanted(&self) -> (Vec<NodeId>, Vec<NodeId>) {
+        let mut roots: Vec<NodeId> = Vec::new();
+        for root in self.pending.iter().flat_map(|pending| effect_nodes(pending.effect.as_ref())) {
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
+        }
+        (roots, self.pending.iter().flat_map(|pending| self.checks_of(pending)).copied().collect())
     }
 
     /// The code of a graph; inside of a loop that is run step by step, what was compiled for an earlier iteration.
@@ -765,6 +603,7 @@ impl Runner<'_, '_> {
             let node = source.node(id);
             if known(id) {
                 let name = format!("v{}", inputs.len());
+                graph.span = node.span;
                 let copy = graph.add_input(name, source.ty(id).clone());
                 copier.set(id, copy);
                 inputs.push(id);

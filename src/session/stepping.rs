@@ -70,6 +70,11 @@ fn trips(first: i64, last: i64, step: i64) -> i64 {
 impl Runner<'_, '_> {
     /// Does a statement with blocks step by step.
     pub(super) fn stepwise(&mut self, statement: &Statement) -> Checking<()> {
+        if self.is_dry() {
+            let text = "a block that prints, saves or draws, or whose variables change their sizes, is no single kernel to measure";
+            return Err(Diagnostic::error(codes::ARGUMENTS, statement.span, text)
+                .help("put what is to be measured into a function, and name that with --fn"));
+        }
         self.steps += 1;
         let depth = self.checker.scope.len();
         let done = self.step(statement).map(|_| ());

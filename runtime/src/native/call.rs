@@ -15,7 +15,7 @@ use crate::array::DType;
 use crate::binder::Binder;
 use crate::execute::{Elements, Entry, Failure, Resources, run_on};
 use crate::given;
-use crate::memory::{Arena, Arenas, SMALL, memory_limit, plan};
+use crate::memory::{Arena, Arenas, admit, memory_limit, plan};
 use crate::message::{self, Cause, Message};
 use crate::signature::{Formal, bind_sizes};
 use crate::size::{SizeEnv, display_shape};
@@ -101,7 +101,7 @@ pub(super) unsafe fn call(entry: Entry, loaded: &Loaded, table: *const u64, thre
     let plan = plan(&program.layout, &sizes, None).map_err(explain)?;
     let given: Vec<Elements> = program.inputs.iter().zip(&mut inputs).map(|(p, input)| input.elements(p)).collect();
     let taken: Vec<Elements> = outputs.iter_mut().map(Output::elements).collect();
-    let resources = Resources { threads, arenas: &loaded.arenas };
+    let resources = Resources { threads, arenas: &loaded.arenas, held: 0 };
     // SAFETY: the entry is the caller's promise; the views have as many elements as they say, inputs hold valid ones, and
     // results share no memory with inputs or with each other.
     let ran = unsafe { run_on(entry, &program.layout, &plan, (&given, &taken), &sizes, resources) };
@@ -283,7 +283,7 @@ unsafe fn settle(program: &Program, inputs: &mut [Input], outputs: &mut [Output]
 /// Whether so much may be copied; asked before the system hands out what it does not have.
 fn there_is_room(count: usize, dtype: DType) -> Result<(), Message> {
     let bytes = (count as u64).saturating_mul(dtype.size() as u64);
-    if bytes > SMALL && bytes > memory_limit(None) { Err(no_room(count, dtype)) } else { Ok(()) }
+    admit(None, bytes, 0).map_err(|failure| message::of_failure(&failure, |_| None))
 }
 
 fn no_room(count: usize, dtype: DType) -> Message {

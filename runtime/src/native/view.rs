@@ -124,7 +124,7 @@ impl View {
         }
         let width = isize::try_from(self.width).ok()?;
         let (low, high) = (low.checked_mul(width)?, high.checked_add(1)?.checked_mul(width)?);
-        isize::try_from(high.checked_sub(low)?).ok()?;
+        high.checked_sub(low)?;
         let start = self.start.addr();
         Some((start.checked_add_signed(low)?, start.checked_add_signed(high)?))
     }

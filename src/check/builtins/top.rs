@@ -127,6 +127,13 @@ fn load(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     Ok(value(c, "load", loaded))
 }
 
+impl Checker<'_> {
+    /// What somebody gives under a name, as a value.
+    pub fn given(&mut self, name: &str, loaded: Loaded) -> Value {
+        value(self, name, loaded)
+    }
+}
+
 /// What a file holds as a value; `name` is what its arrays are called in the graph.
 fn value(c: &mut Checker<'_>, name: &str, loaded: Loaded) -> Value {
     match loaded {

@@ -3,9 +3,11 @@
 //! In: a command's name and what stands behind it. Out: its answer on standard output.
 //! Always holds: `:help`, completion and what can be called come from one table.
 
+use super::super::measure::{duration, lines};
 use super::super::{doc, report::print};
 use super::{Next, Repl};
 use microtome::diagnostic::{Diagnostic, Sources, codes, nearest};
+use microtome::runtime::memory::{memory_limit, read_bytes, show_bytes};
 use microtome::{Error, Stage, io};
 use std::path::Path;
 use std::time::Duration;
@@ -34,11 +36,11 @@ const COMMANDS: &[Command] = &[
     },
     Command { name: "type", argument: "EXPR", help: "the type of an expression, which is not run", run: type_of },
     Command { name: "time", argument: "EXPR", help: "how long it takes to compile and to run", run: time },
-    Command { name: "bench", argument: "EXPR", help: "run it for a second: median and spread", run: bench },
+    Command { name: "bench", argument: "EXPR", help: "run it for a second: median, spread, memory", run: bench },
     Command {
         name: "explain",
         argument: "EXPR",
-        help: "its operators as they are planned, and the loops",
+        help: "what an expression or function costs, and how it is computed",
         run: explain,
     },
     Command {
@@ -56,6 +58,12 @@ const COMMANDS: &[Command] = &[
     },
     Command { name: "save", argument: "FILE", help: "write the inputs that went well as a program", run: save },
     Command { name: "reset", argument: "", help: "forget every name", run: reset },
+    Command {
+        name: "memory",
+        argument: "[BYTES]",
+        help: "how much memory arrays may use; set it, as 4GB or `free`",
+        run: memory,
+    },
     Command { name: "threads", argument: "[N]", help: "how many threads inputs run on; set it", run: threads },
     Command { name: "set", argument: "[NAME VALUE]", help: "the settings; change one", run: set },
     Command { name: QUIT, argument: "", help: "leave, as Ctrl-D does", run: |_, _| Ok(()) },
@@ -162,40 +170,13 @@ pub(super) fn times(compile: Duration, run: Duration) -> String {
 
 fn bench(repl: &mut Repl, text: &str) -> Result<(), Error> {
     let measured = repl.outside(|session, outlet| session.measure(text, BUDGET, outlet))?;
-    let mut runs = measured.runs;
-    runs.sort_unstable();
-    let quantile = |q: f64| runs.get(((runs.len() - 1) as f64 * q).round() as usize).copied().unwrap_or_default();
-    let [median, low, high, fastest] = [0.5, 0.25, 0.75, 0.0].map(|q| duration(quantile(q)));
-    println!("median {median}, middle half {low} to {high}, fastest {fastest}");
-    println!("{} runs on {} threads, compiled in {}", runs.len(), repl.session.threads(), duration(measured.compile));
+    print(&lines(&measured, repl.session.threads()));
     Ok(())
 }
 
-/// Three digits and a unit.
-fn duration(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    let (value, unit) = match seconds {
-        s if s < 1e-6 => (s * 1e9, "ns"),
-        s if s < 1e-3 => (s * 1e6, "µs"),
-        s if s < 1.0 => (s * 1e3, "ms"),
-        s => (s, "s"),
-    };
-    let decimals = if value < 10.0 {
-        2
-    } else if value < 100.0 {
-        1
-    } else {
-        0
-    };
-    format!("{value:.decimals$} {unit}")
-}
-
 fn explain(repl: &mut Repl, text: &str) -> Result<(), Error> {
-    for (heading, name) in [("operators, as they are planned", "planned"), ("loops", "loops")] {
-        let Some(stage) = Stage::from_name(name) else { continue };
-        let text = repl.outside(|session, outlet| session.emit(&stage, text, outlet))?;
-        println!("# {heading}\n{}", text.trim_end());
-    }
+    let explanation = repl.outside(|session, outlet| session.explain(text, outlet))?;
+    print(&explanation.text());
     Ok(())
 }
 
@@ -267,6 +248,20 @@ fn reset(repl: &mut Repl, _: &str) -> Result<(), Error> {
     Ok(())
 }
 
+fn memory(repl: &mut Repl, argument: &str) -> Result<(), Error> {
+    let control = repl.session.control();
+    match argument {
+        "" => {}
+        "free" => control.limit_memory(None),
+        text => control.limit_memory(Some(read_bytes(text).map_err(|wrong| usage(&wrong))?)),
+    }
+    match control.memory_limit() {
+        Some(limit) => println!("{}, as it was set", show_bytes(limit)),
+        None => println!("{}, nine tenths of what is free", show_bytes(memory_limit(None))),
+    }
+    Ok(())
+}
+
 fn threads(repl: &mut Repl, argument: &str) -> Result<(), Error> {
     if !argument.is_empty() {
         match argument.parse::<u16>() {
@@ -314,23 +309,5 @@ fn change(repl: &mut Repl, name: &str, on: bool) {
         "progress" => repl.progress = on,
         "time" => repl.timed = on,
         _ => repl.types = on,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_three_digits() {
-        for (nanos, text) in [
-            (5, "5.00 ns"),
-            (12_300, "12.3 µs"),
-            (999_000, "999 µs"),
-            (1_500_000, "1.50 ms"),
-            (61_000_000_000, "61.0 s"),
-        ] {
-            assert_eq!(duration(Duration::from_nanos(nanos)), text);
-        }
     }
 }

@@ -11,7 +11,7 @@ mod vocabulary;
 
 use super::progress::Progress;
 use super::report::{Console, Status};
-use super::run::session;
+use super::run::Resources;
 use super::{interrupt, terminal};
 use clap::Args;
 use lines::{Line, Lines};
@@ -29,9 +29,8 @@ pub(super) struct Start {
     /// Use the reference interpreter instead of machine code.
     #[arg(long)]
     interpret: bool,
-    /// At most this many threads [default: as many as the machine runs at once].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    resources: Resources,
 }
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -65,9 +64,9 @@ enum Next {
 /// A session in the terminal; without one, standard input as a program.
 pub(super) fn run(start: &Start, console: &Console) -> Status {
     if !std::io::stdin().is_terminal() && start.file.is_none() {
-        return super::run::stdin(start.interpret, start.threads, console);
+        return super::run::stdin(start.interpret, start.resources, console);
     }
-    let mut repl = Repl::new(session(start.threads), console);
+    let mut repl = Repl::new(start.resources.session(), console);
     repl.session.set_interprets(start.interpret);
     interrupt::on_ctrl_c(&repl.session.control());
     if let Some(file) = &start.file {
@@ -84,7 +83,7 @@ pub(super) fn run(start: &Start, console: &Console) -> Status {
 
 /// `microtome -e`: expressions or statements, one after the other; values are printed as `print` prints them.
 pub(super) fn evaluate(texts: &[String], console: &Console) -> Status {
-    let mut repl = Repl::new(session(None), console);
+    let mut repl = Repl::new(Session::new(), console);
     repl.types = false;
     interrupt::on_ctrl_c(&repl.session.control());
     for text in texts {
