@@ -130,7 +130,7 @@ impl Module {
             diagnostic
         })?;
         let expected: SizeEnv = options.sizes.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
-        let mut context = Context { expected, warnings: Vec::new() };
+        let mut context = Context { expected, ..Context::default() };
         let kernel = loops::lower(&pipeline::run(&checked.graph, &mut context, None, |_, _| {})?)?;
         let interface =
             native::interface(&checked, &kernel, &self.sources, prefix, target.features()).map_err(problem)?;
