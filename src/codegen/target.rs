@@ -7,6 +7,7 @@ use super::CodegenError;
 use cranelift_codegen::isa::{self, Builder, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use std::sync::OnceLock;
+use target_lexicon::{ParseError, Triple};
 
 /// Which processors an object file is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Target {
             let here = cranelift_native::builder_with_options(false).map_err(CodegenError::new)?;
             let architecture = here.triple().architecture;
             let mut builder = match name {
-                Some(name) => isa::lookup_by_name(name).map_err(|error| {
+                Some(name) => named(name).map_err(|error| {
                     CodegenError::new(format_args!("there is no code for the target `{name}`: {error}"))
                 })?,
                 None => here,
@@ -141,6 +142,12 @@ impl Target {
     pub fn features(&self) -> Vec<String> {
         FEATURES.iter().filter(|(flag, _)| has(&*self.plain, flag)).map(|(_, name)| (*name).to_owned()).collect()
     }
+}
+
+/// The target of that name, or why there is none.
+fn named(name: &str) -> Result<Builder, String> {
+    let triple: Triple = name.parse().map_err(|error: ParseError| error.to_string())?;
+    isa::lookup(triple).map_err(|error| error.to_string())
 }
 
 fn baseline(builder: &mut Builder) -> Result<(), CodegenError> {

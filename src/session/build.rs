@@ -155,13 +155,13 @@ impl Module {
         let mut link_with = Vec::new();
         let library = match kind {
             BuildKind::Object => {
-                link_with.push(runtime_to_link(options));
+                link_with.push(runtime_to_link(options, target));
                 object.clone()
             }
             BuildKind::Static => {
                 let runtime = if options.without_runtime { None } else { Some(runtime(options, target)?) };
                 if runtime.is_none() {
-                    link_with.push(runtime_to_link(options));
+                    link_with.push(runtime_to_link(options, target));
                 }
                 native::bundle(object, prefix, runtime.as_deref(), target.is_apple()).map_err(problem)?
             }
@@ -261,10 +261,10 @@ fn runtime(options: &BuildOptions, target: &Target) -> Checking<PathBuf> {
 }
 
 /// How the run-time library is named to a linker.
-fn runtime_to_link(options: &BuildOptions) -> String {
+fn runtime_to_link(options: &BuildOptions, target: &Target) -> String {
     match native::find(options.runtime.as_deref()) {
-        Ok(path) => path.display().to_string(),
-        Err(_) => "-lmicrotome_runtime".to_owned(),
+        Ok(path) if options.runtime.is_some() || target.is_here() => path.display().to_string(),
+        _ => "-lmicrotome_runtime".to_owned(),
     }
 }
 
