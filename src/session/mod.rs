@@ -9,6 +9,7 @@ mod asking;
 mod build;
 mod compile;
 mod contracts;
+mod effects;
 mod emit;
 mod error;
 mod explain;
