@@ -392,7 +392,8 @@ impl<'a> Writer<'a> {
             None => {
                 let params: Vec<Type> = args.iter().map(|arg| self.ty(*arg)).collect();
                 let signature = signature(self.module, &params, returns);
-                let symbol = symbols::name(name);
+                // A name may have the prefix of its symbol, without version.
+                let symbol = symbols::name(name.strip_prefix("mt_").unwrap_or(name));
                 let id = match self.module.declare_function(&symbol, Linkage::Import, &signature) {
                     Ok(id) => id,
                     Err(error) => {
