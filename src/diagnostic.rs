@@ -48,9 +48,12 @@ pub mod codes {
         ASSERTION = "E0503", "An assertion failed.";
         MEMORY = "E0504", "The program needs more memory than there is.";
         INTERRUPTED = "E0505", "The program was stopped by Ctrl-C.";
+        PROCESSOR = "E0506", "The code was compiled for another processor.";
         FILE = "E0601", "A file could not be read or written.";
         FILE_FORMAT = "E0602", "A file does not hold what its name promises.";
         INPUT = "E0603", "An input of the program is missing, misshapen or surplus.";
+        BUILD = "E0604", "What is asked for cannot be built ahead of time.";
+        TOOLCHAIN = "E0605", "Something that building needs beside the compiler is missing or fails.";
         LIMIT = "E0701", "The program is larger than the compiler's limit.";
         NOT_AVAILABLE = "E0702", "Part of the language that this version does not compile.";
         TIME_CONTRACT = "E0801", "A function takes more time than its contract allows.";

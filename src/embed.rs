@@ -23,6 +23,7 @@
 //! [`TypedKernel`], for results in given buffers and for interrupts. Machine code is made once in a process, at the first
 //! call. Functions that take lists or have parameters without a type are compiled where they are called, and are left out
 //! of the module, as are those with more than twelve parameters.
+#![allow(clippy::needless_doctest_main, reason = "a build script has a `main`")]
 
 use crate::session::{Error, Kernel, KernelType, Module, Session, Signature, TypedKernel, ValueType};
 use std::path::Path;

@@ -29,6 +29,7 @@
 //! | errors as values, or as a person reads them | [`Error`], [`Warning`], [`diagnostic`] |
 //! | to stop a kernel, to limit its memory, to see how far it is | [`Kernel::under`], [`Control`] |
 //! | kernels checked when a crate is built | [`embed`] |
+//! | libraries for C, C++ and Python, ahead of time | [`Module::build`], [`BuildOptions`] |
 //! | whole programs, with inputs and output | [`Module::run`], [`RunOptions`] |
 //! | a session that is fed input by input | [`Interactive`] |
 //! | a look at what the compiler makes of it | [`Kernel::emit`], [`Module::emit`], [`Stage`] |
@@ -60,6 +61,8 @@ pub mod io;
 #[doc(hidden)]
 pub mod loops;
 #[doc(hidden)]
+pub mod native;
+#[doc(hidden)]
 pub mod ops;
 #[doc(hidden)]
 pub mod passes;
@@ -72,6 +75,8 @@ pub mod session;
 #[doc(hidden)]
 pub mod syntax;
 
+#[doc(inline)]
+pub use codegen::Cpu;
 pub use half;
 #[doc(hidden)]
 pub use microtome_runtime as runtime;
@@ -84,9 +89,9 @@ pub use runtime::array::{Array, ArrayView, ArrayViewMut, DType};
 pub use runtime::control::Control;
 #[doc(inline)]
 pub use session::{
-    Answer, Argument, Element, Error, Explanation, InputSource, Interactive, Kernel, KernelType, LAST, Measurement,
-    Module, Outcome, Outlet, Output, Parameter, Pattern, RunOptions, Session, Signature, Stage, Target, TypedKernel,
-    ValueType, Warning,
+    Answer, Argument, BuildKind, BuildOptions, Built, Element, Error, Explanation, InputSource, Interactive, Kernel,
+    KernelType, LAST, Measurement, Module, Outcome, Outlet, Output, Parameter, Pattern, RunOptions, Session, Signature,
+    Stage, Target, TypedKernel, ValueType, Warning,
 };
 
 /// The page about embedding, whose programs run as tests.

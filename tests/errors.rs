@@ -16,6 +16,9 @@ use std::path::Path;
 const UNSEEN: &[(&str, &str)] = &[
     ("E0304", "every operator of this version has a derivative"),
     ("E0505", "only Ctrl-C brings it about, and tests/repl.rs does"),
+    ("E0506", "only code for a processor that this machine is not brings it about"),
+    ("E0604", "only `microtome build` brings it about, and tests/native.rs does"),
+    ("E0605", "only `microtome build` brings it about, and tests/native.rs does"),
     ("E0901", "a program that shows it is a fault to be mended, not an example"),
 ];
 

@@ -5,9 +5,10 @@
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD, ArrayViewMutD, CowArray, Dimension, IxDyn};
+use serde::{Deserialize, Serialize};
 
 /// The type of an element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DType {
     /// Truth values, one byte each.
     Bool,

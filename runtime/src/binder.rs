@@ -7,9 +7,10 @@
 use super::array::{Array, DType};
 use super::execute::{Failure, Output};
 use super::layout::{Layout, Role};
-use super::memory::{Arena, admit};
+use super::memory::{Arena, admit, memory_limit};
 use super::threads::{Context, INTERNAL};
 use crate::size::SizeEnv;
+use crate::symbols::symbol;
 
 /// The memory of a call that is not planned before it.
 pub struct Binder<'k> {
@@ -54,14 +55,25 @@ impl<'k> Binder<'k> {
                     self.refused = Some(refused);
                     return None;
                 }
+                let made = usize::try_from(wanted).ok().and_then(Arena::new);
+                if made.is_none() {
+                    self.refused = Some(Failure::Memory { needed: total, limit: memory_limit(self.allowed) });
+                    return None;
+                }
                 self.most = self.most.max(total);
                 self.used = total - has.min(total);
-                *self.memory.get_mut(id)? = Some(Arena::new(usize::try_from(wanted).ok()?));
+                *self.memory.get_mut(id)? = made;
             }
             let address = self.memory.get_mut(id)?.as_mut()?.at(0);
             changed.push((self.layout.sizes.len() + id, address.expose_provenance() as i64));
         }
         Some(changed)
+    }
+
+    /// Where the result of that position is.
+    pub fn memory(&mut self, position: usize) -> Option<*mut u8> {
+        let at = self.layout.buffers.iter().position(|buffer| buffer.role == Role::Output(position))?;
+        Some(self.memory.get_mut(at)?.as_mut()?.at(0))
     }
 
     /// The result of that position, which has been written.
@@ -72,8 +84,7 @@ impl<'k> Binder<'k> {
         let count: usize = shape.iter().product();
         let mut output = Output::new(dtype, shape);
         let (to, room) = output.pointer();
-        let from = at.and_then(|at| self.memory.get_mut(at)).and_then(Option::as_mut);
-        if let (Some(from), true) = (from.map(|arena| arena.at(0)), room >= count) {
+        if let (Some(from), true) = (self.memory(position), room >= count) {
             // SAFETY: the memory was made for as many elements of this dtype, and the kernel has written them all; the
             // output has room for them.
             unsafe { std::ptr::copy_nonoverlapping(from, to, count * dtype.size()) };
@@ -90,6 +101,7 @@ impl<'k> Binder<'k> {
 ///
 /// # Safety
 /// The context is that of the run, the frame its frame.
+#[unsafe(export_name = symbol!("bind_size"))]
 pub unsafe extern "C" fn bind_size(context: *const Context<'_, '_>, frame: *mut i64, slot: i64, value: i64) -> i64 {
     // SAFETY: the caller's promise.
     let context = unsafe { &*context };

@@ -123,7 +123,9 @@ pub unsafe fn run_on<'k>(
     sizes: &SizeEnv,
     resources: Resources<'_>,
 ) -> Result<Binder<'k>, Failure> {
-    let mut arena = resources.arenas.take(plan.arena);
+    let arena = resources.arenas.take(plan.arena);
+    let none = || Failure::Memory { needed: plan.arena as u64, limit: super::memory::memory_limit(None) };
+    let mut arena = arena.ok_or_else(none)?;
     let mut pointers = Vec::new();
     for (b, (buffer, &needed)) in layout.buffers.iter().zip(&plan.elements).enumerate() {
         let (pointer, length) = match buffer.role {

@@ -3,6 +3,26 @@
 //! In: the check that failed and its operands. Out: [`Fault`], which the caller turns into a diagnostic.
 //! Always holds: of several failing iterations the first one's is kept, whatever the number of threads.
 
+use serde::{Deserialize, Serialize};
+
+/// What a run-time check makes sure of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CheckKind {
+    /// Operands: an index and the extent of `axis`, and perhaps whether it is meant at all (0 is the result if not).
+    /// The result is the index, counted from the front.
+    Index {
+        /// The axis, for the message.
+        axis: usize,
+    },
+    /// Operand: an integer divisor. The result is the divisor.
+    NonZero,
+    /// Operand: a truth value that must hold. The result is the operand.
+    Assert {
+        /// What the program says when it does not.
+        message: Option<String>,
+    },
+}
+
 /// A check that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {

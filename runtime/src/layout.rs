@@ -5,9 +5,10 @@
 
 use crate::array::DType;
 use crate::size::{Size, SizeVar};
+use serde::{Deserialize, Serialize};
 
 /// A kernel as its callers see it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
     /// The size variables whose values the caller passes.
     pub sizes: Vec<SizeVar>,
@@ -22,7 +23,7 @@ pub struct Layout {
 }
 
 /// A contiguous piece of memory.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Buffer {
     /// The type of an element.
     pub dtype: DType,
@@ -33,7 +34,7 @@ pub struct Buffer {
 }
 
 /// Whose memory a buffer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// The caller's argument of that position; only read.
     Input(usize),

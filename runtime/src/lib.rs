@@ -12,10 +12,14 @@ pub mod binder;
 pub mod control;
 pub mod execute;
 pub mod fault;
+#[doc(hidden)]
+pub mod given;
 pub mod half;
 pub mod layout;
 pub mod math;
 pub mod memory;
+pub mod message;
+pub mod native;
 pub mod print;
 #[doc(hidden)]
 pub mod product;
@@ -25,5 +29,7 @@ pub mod routine;
 #[doc(hidden)]
 pub mod rows;
 pub mod scalar;
+pub mod signature;
 pub mod size;
+pub mod symbols;
 pub mod threads;

@@ -2,10 +2,13 @@
 //!
 //! In: a layout and the values of its sizes. Out: offsets in one arena, and the arena.
 //! Always holds: buffers whose lives do not overlap share memory; what is asked for is compared with what there is first.
+#![allow(unsafe_code)]
 
 use super::execute::Failure;
-use super::layout::{Layout, Role};
+use super::layout::{self, Role};
 use crate::size::SizeEnv;
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
 use std::sync::Mutex;
 
 /// Buffers begin at multiples of this many bytes.
@@ -35,7 +38,7 @@ impl Plan {
 }
 
 /// Plans the memory of a call at given sizes; `allowed` is a limit that was set.
-pub fn plan(layout: &Layout, sizes: &SizeEnv, allowed: Option<u64>) -> Result<Plan, Failure> {
+pub fn plan(layout: &layout::Layout, sizes: &SizeEnv, allowed: Option<u64>) -> Result<Plan, Failure> {
     let mut elements = Vec::new();
     let (mut results, mut needed) = (0u64, 0u64);
     for buffer in &layout.buffers {
@@ -67,7 +70,7 @@ fn is_available(bytes: u64) -> bool {
 }
 
 /// Offsets in the arena, first fit in the order in which buffers begin to live.
-fn place(layout: &Layout, elements: &[usize]) -> (Vec<usize>, usize) {
+fn place(layout: &layout::Layout, elements: &[usize]) -> (Vec<usize>, usize) {
     let lives = &layout.lives;
     let mut offsets = vec![0; layout.buffers.len()];
     let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new();
@@ -186,13 +189,13 @@ pub fn read_bytes(text: &str) -> Result<u64, String> {
 pub struct Arenas(Mutex<Vec<Arena>>);
 
 impl Arenas {
-    /// An arena of at least so many bytes; what it holds is unspecified.
-    pub(super) fn take(&self, bytes: usize) -> Arena {
+    /// An arena of at least so many bytes, whose content is unspecified; `None` if there is no room.
+    pub(super) fn take(&self, bytes: usize) -> Option<Arena> {
         let kept = self.0.lock().ok().and_then(|mut arenas| {
             let at = arenas.iter().position(|arena| arena.bytes >= bytes)?;
             Some(arenas.swap_remove(at))
         });
-        kept.unwrap_or_else(|| Arena::new(bytes))
+        kept.or_else(|| Arena::new(bytes))
     }
 
     pub(super) fn give_back(&self, arena: Arena) {
@@ -204,23 +207,46 @@ impl Arenas {
 }
 
 /// Scratch memory, aligned to cache lines.
-pub(super) struct Arena {
-    memory: Vec<u8>,
-    start: usize,
-    pub(super) bytes: usize,
+#[derive(Debug)]
+pub struct Arena {
+    start: NonNull<u8>,
+    /// How many bytes there are.
+    pub bytes: usize,
 }
 
+// SAFETY: an arena is the only owner of its memory.
+unsafe impl Send for Arena {}
+
 impl Arena {
-    pub(super) fn new(bytes: usize) -> Arena {
+    /// So many bytes; `None` if there is no room.
+    pub fn new(bytes: usize) -> Option<Arena> {
+        let layout = Arena::layout(bytes)?;
         // Zeroed pages come from the system untouched, so what is never used costs nothing.
-        let memory = vec![0u8; bytes + ALIGNMENT];
-        let address = memory.as_ptr().addr();
-        Arena { start: address.next_multiple_of(ALIGNMENT) - address, memory, bytes }
+        // SAFETY: the layout has at least one byte.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        Some(Arena { start, bytes })
     }
 
-    pub(super) fn at(&mut self, offset: usize) -> *mut u8 {
-        // `start + offset` lies inside: the plan's offsets are below the arena's size.
-        self.memory.get_mut(self.start + offset..).map_or(std::ptr::null_mut(), <[u8]>::as_mut_ptr)
+    fn layout(bytes: usize) -> Option<Layout> {
+        Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()
+    }
+
+    /// The address of a byte; null for one that lies outside.
+    pub fn at(&mut self, offset: usize) -> *mut u8 {
+        if offset > self.bytes {
+            return std::ptr::null_mut();
+        }
+        // SAFETY: the byte lies inside, or right behind the last one.
+        unsafe { self.start.as_ptr().add(offset) }
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        if let Some(layout) = Arena::layout(self.bytes) {
+            // SAFETY: the memory was allocated with this layout.
+            unsafe { dealloc(self.start.as_ptr(), layout) };
+        }
     }
 }
 

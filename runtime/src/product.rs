@@ -7,6 +7,7 @@
 
 use super::control::Count;
 use super::threads::{Context, INTERNAL, INTERRUPTED, Threads};
+use crate::symbols::symbol;
 use gemm::{Parallelism, gemm};
 
 /// Products of fewer floating-point operations stay on the calling thread.
@@ -54,6 +55,7 @@ pub fn symbol(name: &str) -> Option<*const u8> {
 /// # Safety
 /// The pointers are valid; within the request's sizes, operands lie in memory of `f32` that nobody writes, and the
 /// result in memory that nobody else touches.
+#[unsafe(export_name = symbol!("product_f32"))]
 unsafe extern "C" fn product_f32(context: *const Context, request: *const Request) -> i64 {
     // SAFETY: the caller's promise.
     unsafe { product::<f32>((*context).threads, &*request) }
@@ -61,6 +63,7 @@ unsafe extern "C" fn product_f32(context: *const Context, request: *const Reques
 
 /// # Safety
 /// As [`product_f32`], for `f64`.
+#[unsafe(export_name = symbol!("product_f64"))]
 unsafe extern "C" fn product_f64(context: *const Context, request: *const Request) -> i64 {
     // SAFETY: the caller's promise.
     unsafe { product::<f64>((*context).threads, &*request) }

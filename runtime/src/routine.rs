@@ -9,6 +9,7 @@ use super::array::DType;
 use super::control::Count;
 use super::rows::{self, Elements, ElementsMut, Row, RowFunction};
 use super::threads::{Context, INTERNAL, INTERRUPTED};
+use crate::symbols::symbol;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Calls of less work (in simple operations) stay on the calling thread.
@@ -104,6 +105,7 @@ impl Reader {
 /// # Safety
 /// The pointers are valid; the table is as the module says; operands lie in memory that nobody writes, and the result
 /// in memory that nobody else touches.
+#[unsafe(export_name = symbol!("routine"))]
 unsafe extern "C" fn run(context: *const Context, table: *const i64) -> i64 {
     // SAFETY: the caller's promise.
     let (threads, request) = unsafe { ((*context).threads, Reader(table).request()) };

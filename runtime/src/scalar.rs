@@ -2,8 +2,10 @@
 //!
 //! In: one or two numbers. Out: a number of the same type.
 //! Always holds: no argument makes them trap or unwind.
+#![allow(unsafe_code, reason = "names of symbols")]
 
 use crate::random;
+use crate::symbols::symbol;
 
 /// The function behind the name `<operator>_<dtype>`.
 pub fn symbol(name: &str) -> Option<*const u8> {
@@ -25,58 +27,71 @@ pub fn symbol(name: &str) -> Option<*const u8> {
     })
 }
 
+#[unsafe(export_name = symbol!("random_bits_i64"))]
 extern "C" fn random_bits(key: i64, counter: i64) -> i64 {
     random::bits(key, counter)
 }
 
+#[unsafe(export_name = symbol!("bits_below_i64"))]
 extern "C" fn bits_below(bits: i64, n: i64) -> i64 {
     random::below(bits, n)
 }
 
+#[unsafe(export_name = symbol!("bits_to_uniform_i64"))]
 extern "C" fn bits_to_uniform(bits: i64) -> f64 {
     random::uniform(bits)
 }
 
+#[unsafe(export_name = symbol!("bits_to_normal_i64"))]
 extern "C" fn bits_to_normal(bits: i64) -> f64 {
     random::normal(bits)
 }
 
+#[unsafe(export_name = symbol!("pow_i64"))]
 extern "C" fn pow_i64(base: i64, exponent: i64) -> i64 {
     int_power(base, exponent)
 }
 
 /// The truncated quotient; 0 for a zero divisor.
+#[unsafe(export_name = symbol!("divide_i64"))]
 extern "C" fn divide_i64(a: i64, b: i64) -> i64 {
     if b == 0 { 0 } else { a.wrapping_div(b) }
 }
 
 /// The remainder of the truncated quotient; 0 for a zero divisor.
+#[unsafe(export_name = symbol!("modulo_i64"))]
 extern "C" fn modulo_i64(a: i64, b: i64) -> i64 {
     if b == 0 { 0 } else { a.wrapping_rem(b) }
 }
 
+#[unsafe(export_name = symbol!("floor_divide_i64"))]
 extern "C" fn floor_divide_i64(a: i64, b: i64) -> i64 {
     if b == 0 { 0 } else { int_floor_divide(a, b) }
 }
 
+#[unsafe(export_name = symbol!("remainder_i64"))]
 extern "C" fn remainder_i64(a: i64, b: i64) -> i64 {
     if b == 0 { 0 } else { int_remainder(a, b) }
 }
 
+#[unsafe(export_name = symbol!("floor_divide_f64"))]
 extern "C" fn floor_divide_f64(a: f64, b: f64) -> f64 {
     floor_divide(a, b)
 }
 
+#[unsafe(export_name = symbol!("remainder_f64"))]
 extern "C" fn remainder_f64(a: f64, b: f64) -> f64 {
     remainder(a, b)
 }
 
 // Single precision is computed in double and rounded once, as the reference evaluation does.
 
+#[unsafe(export_name = symbol!("floor_divide_f32"))]
 extern "C" fn floor_divide_f32(a: f32, b: f32) -> f32 {
     floor_divide(f64::from(a), f64::from(b)) as f32
 }
 
+#[unsafe(export_name = symbol!("remainder_f32"))]
 extern "C" fn remainder_f32(a: f32, b: f32) -> f32 {
     remainder(f64::from(a), f64::from(b)) as f32
 }

@@ -4,6 +4,7 @@
 //! evaluated when the variables are bound.
 //! Always holds: terms are sorted and none has coefficient zero, so equal polynomials are equal values.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -14,14 +15,14 @@ pub type SizeVar = Arc<str>;
 /// Values for size variables.
 pub type SizeEnv = BTreeMap<SizeVar, i64>;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 struct Term {
     vars: Vec<SizeVar>,
     coefficient: i64,
 }
 
 /// A polynomial in size variables. Coefficients saturate: a size that large is refused before anything is allocated.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Size {
     terms: Vec<Term>,
 }

@@ -7,6 +7,7 @@
 
 use super::binder::{Binder, bind_size};
 use super::control::{Control, Count};
+use crate::symbols::symbol;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::RefCell;
@@ -132,6 +133,7 @@ impl Shared {
 /// # Safety
 /// Pointers are valid: the context's and the frame's for reading, the record's for two values; the frame belongs to
 /// `body`, whose iterations write to disjoint memory.
+#[unsafe(export_name = symbol!("parallel_for"))]
 unsafe extern "C" fn parallel_for(
     context: *const Context,
     body: Loop,
@@ -190,6 +192,7 @@ unsafe extern "C" fn parallel_for(
 ///
 /// # Safety
 /// The context is that of the run.
+#[unsafe(export_name = symbol!("begin_loop"))]
 unsafe extern "C" fn begin_loop(context: *const Context, total: i64) -> *const AtomicI64 {
     // SAFETY: the caller's promise.
     unsafe { (*context).threads }.control.begin(total)
@@ -199,6 +202,7 @@ unsafe extern "C" fn begin_loop(context: *const Context, total: i64) -> *const A
 ///
 /// # Safety
 /// The context is that of the run.
+#[unsafe(export_name = symbol!("end_loop"))]
 unsafe extern "C" fn end_loop(context: *const Context, place: *const AtomicI64) -> i64 {
     // SAFETY: the caller's promise.
     unsafe { (*context).threads }.control.end(place);

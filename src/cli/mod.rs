@@ -4,6 +4,7 @@
 //! Always holds: only the library's public API is used.
 
 mod bench;
+mod build;
 mod check;
 mod completions;
 mod doc;
@@ -52,6 +53,9 @@ enum Command {
     /// Check a program without running it.
     #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
+    /// Build functions as a library for C, C++ and Python.
+    #[command(after_help = build::EXAMPLES)]
+    Build(build::Build),
     /// Put programs into canonical form.
     #[command(after_help = fmt::EXAMPLES)]
     Fmt(fmt::Format),
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(arguments)) => run::run(arguments, &console),
         Some(Command::Bench(arguments)) => bench::run(arguments, &console),
         Some(Command::Check(arguments)) => check::run(arguments, &console),
+        Some(Command::Build(arguments)) => build::run(arguments, &console),
         Some(Command::Fmt(arguments)) => fmt::run(arguments, &console),
         Some(Command::Explain(arguments)) => explain::run(arguments, &console),
         Some(Command::Emit(arguments)) => emit::run(arguments, &console),

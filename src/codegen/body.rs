@@ -227,7 +227,7 @@ impl NestWriter<'_, '_, '_> {
     }
 
     fn call_scalar(&mut self, name: &str, dtype: DType, args: &[Value], ty: types::Type) -> Value {
-        let result = self.w.call(&format!("mt_{name}_{dtype}"), args, &[ty]);
+        let result = self.w.call(&format!("{name}_{dtype}"), args, &[ty]);
         result.unwrap_or(args[0])
     }
 
@@ -242,7 +242,7 @@ impl NestWriter<'_, '_, '_> {
         }
         let out = pointers[0];
         pointers.push(self.w.integer(1));
-        self.w.call(&format!("mt_{name}_{dtype}"), &pointers, &[]);
+        self.w.call(&format!("{name}_{dtype}"), &pointers, &[]);
         self.w.ins().load(scalar(dtype), aligned(), out, 0)
     }
 

@@ -69,7 +69,8 @@ fn compile_one(named: &Named, isa: &dyn TargetIsa, context: &mut Context) -> Res
     context.clear();
     context.func = named.function.clone();
     let compiled = context.compile(isa, &mut Default::default()).map_err(|error| CodegenError::new(error.inner))?;
-    let (alignment, bytes) = (u64::from(compiled.buffer.alignment), compiled.code_buffer().to_vec());
+    let alignment = compiled.buffer.alignment.max(isa.function_alignment().preferred);
+    let (alignment, bytes) = (u64::from(alignment), compiled.code_buffer().to_vec());
     Ok(Code { alignment, bytes, relocations: relocations(named.id, context) })
 }
 

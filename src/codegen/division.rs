@@ -75,8 +75,8 @@ fn by_variable(w: &mut Writer, part: Floored, x: Value, d: Value) -> Value {
     w.jump(join, &[result]);
     w.start(rare);
     let name = match part {
-        Floored::Quotient => "mt_floor_divide_i64",
-        Floored::Remainder => "mt_remainder_i64",
+        Floored::Quotient => "floor_divide_i64",
+        Floored::Remainder => "remainder_i64",
     };
     let result = w.call(name, &[x, d], &[types::I64]).unwrap_or(x);
     w.jump(join, &[result]);

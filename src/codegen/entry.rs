@@ -11,6 +11,7 @@ use super::group::{self, Member};
 use super::nest::NestWriter;
 use super::plan::Plan;
 use super::structured;
+use super::target::has_vectors;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
 use crate::loops::{Call, Kernel, Matrix, Nest, Product, Sink, Step, run_end};
@@ -32,19 +33,20 @@ pub(super) struct Named {
     pub(super) optimised: bool,
 }
 
-/// The functions of a kernel; the entry is the last.
-pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<Named>, CodegenError> {
+/// The functions of a kernel, their names behind `label`; the entry is the last.
+pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -> Result<Vec<Named>, CodegenError> {
     let frame = Frame::new(kernel);
+    let vectors = has_vectors(module.isa());
     let structured =
         kernel.steps.iter().any(|step| matches!(step, Step::Loop(_) | Step::If(_))) || !kernel.found.is_empty();
     let mut all = Vec::new();
     let mut plans = Vec::new();
-    plan_nests(kernel, &kernel.steps, structured, &mut plans)?;
+    plan_nests(kernel, &kernel.steps, (structured, vectors), &mut plans)?;
     for (index, (nest, planned)) in plans.iter_mut().enumerate() {
         if planned.is_inline {
             continue;
         }
-        let mut named = declare(module, format!("nest{index}"), 4)?;
+        let mut named = declare(module, format!("{label}nest{index}"), 4)?;
         let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
         NestWriter::write(&mut writer, &params, &planned.plan, &kernel.faults);
         writer.finish()?;
@@ -58,7 +60,7 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<
         let Some(nests) = plans.get(run.clone()) else { continue };
         let members = nests.iter().map(|(nest, planned)| Member::new(nest, &planned.plan, planned.id?));
         let Some(members) = members.collect::<Option<Vec<Member>>>() else { continue };
-        let mut named = declare(module, format!("group{index}"), 4)?;
+        let mut named = declare(module, format!("{label}group{index}"), 4)?;
         let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
         group::write(&mut writer, &params, &members);
         writer.finish()?;
@@ -68,7 +70,7 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module) -> Result<Vec<
         }
         all.push(named);
     }
-    let mut named = declare(module, "entry".to_owned(), 3)?;
+    let mut named = declare(module, format!("{label}entry"), 3)?;
     named.optimised = structured;
     let (mut w, params) = Writer::new(&mut named.function, module, &frame, 1);
     if structured {
@@ -121,20 +123,21 @@ fn together(steps: &[Step], next: &mut usize, runs: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Plans of all nests, in the order in which they stand in the kernel.
+/// Plans of all nests, in the order in which they stand in the kernel: for an entry with blocks in it, for a processor with
+/// vectors.
 fn plan_nests<'k>(
     kernel: &Kernel,
     steps: &'k [Step],
-    structured: bool,
+    (structured, vectors): (bool, bool),
     plans: &mut Vec<(&'k Nest, Planned)>,
 ) -> Result<(), CodegenError> {
     for step in steps {
         if let Step::Nest(nest) = step {
-            let plan = Plan::new(kernel, nest)?;
+            let plan = Plan::new(kernel, nest, vectors)?;
             let is_inline = structured && plan.depth() == 0 && matches!(plan.nest.sink, Sink::Store { .. });
             plans.push((nest, Planned { plan, is_inline, id: None, group: None }));
         }
-        step.blocks().into_iter().try_for_each(|block| plan_nests(kernel, block, structured, plans))?;
+        step.blocks().into_iter().try_for_each(|block| plan_nests(kernel, block, (structured, vectors), plans))?;
     }
     Ok(())
 }
@@ -217,7 +220,7 @@ fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {
         let inner = plan.nest.loops.iter().enumerate().filter(|(index, _)| *index != outermost);
         let inner = Size::product(inner.map(|(_, extent)| extent));
         let work = w.size(&inner.times(&Size::from(plan.cost())));
-        w.call("mt_parallel_for", &[context, address, frame, extent, work, fault], &[types::I64])
+        w.call("parallel_for", &[context, address, frame, extent, work, fault], &[types::I64])
     } else {
         let zero = w.integer(0);
         let call = w.cursor.ins().call(function, &[frame, zero, extent, fault]);
@@ -238,8 +241,8 @@ fn run_product(w: &mut Writer, params: &[Value], product: &Product) {
     }
     let start = on_stack(w, &table);
     let name = match product.dtype {
-        DType::F32 => "mt_product_f32",
-        DType::F64 => "mt_product_f64",
+        DType::F32 => "product_f32",
+        DType::F64 => "product_f64",
         other => return w.fail(format_args!("a matrix product of {other}")),
     };
     if let Some(status) = w.call(name, &[context, start], &[types::I64]) {
@@ -262,7 +265,7 @@ fn run_routine(w: &mut Writer, params: &[Value], kernel: &Kernel, call: &Call) {
         table.extend(rows.core.iter().map(|size| w.size(size)));
     }
     let start = on_stack(w, &table);
-    if let Some(status) = w.call("mt_routine", &[context, start], &[types::I64]) {
+    if let Some(status) = w.call("routine", &[context, start], &[types::I64]) {
         w.check_status(status);
     }
 }

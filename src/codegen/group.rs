@@ -108,7 +108,7 @@ pub(super) fn run<'a>(
     let work =
         members.iter().fold(Size::from(0), |sum, member| sum.plus(&member.inner.times(&Size::from(member.cost))));
     let work = w.size(&work);
-    let status = w.call("mt_parallel_for", &[context, address, frame, extent, work, fault], &[types::I64]);
+    let status = w.call("parallel_for", &[context, address, frame, extent, work, fault], &[types::I64]);
     if let Some(status) = status {
         w.check_status(status);
     }

@@ -171,7 +171,7 @@ impl NestWriter<'_, '_, '_> {
         let (first, stop) = memory.range;
         args.push(self.w.ins().isub(stop, first));
         if let Inst::Map(op, _) = &plan.nest.body[call] {
-            self.w.call(&format!("mt_{}_{dtype}", op.name), &args, &[]);
+            self.w.call(&format!("{}_{dtype}", op.name), &args, &[]);
         }
     }
 

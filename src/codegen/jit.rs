@@ -6,6 +6,7 @@
 
 use super::CodegenError;
 use super::entry::functions;
+use super::target::Target;
 use crate::graph::{Size, SizeEnv};
 use crate::loops::Kernel;
 use crate::runtime::array::{ArrayView, ArrayViewMut};
@@ -13,15 +14,13 @@ use crate::runtime::execute::{self, Entry, Failure, Outcome, Resources};
 use crate::runtime::fault::Fault;
 use crate::runtime::layout::Layout;
 use crate::runtime::memory::plan;
+use crate::runtime::symbols;
 use crate::runtime::threads::Threads;
-use crate::runtime::{math, product, routine, scalar, threads};
-use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_codegen::settings::{self, Configurable};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module as _, default_libcall_names};
 use std::fmt::Write;
 use std::mem::ManuallyDrop;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// A kernel as machine code. Clones share it.
 #[derive(Clone)]
@@ -113,8 +112,8 @@ pub fn compile(kernel: &Kernel) -> Result<Compiled, CodegenError> {
 }
 
 fn define(kernel: &Kernel, module: &mut JITModule) -> Result<FuncId, CodegenError> {
-    let functions = functions(kernel, module)?;
-    super::define::define(&functions, module, &*isa(true)?)?;
+    let functions = functions(kernel, module, "")?;
+    super::define::define(&functions, module, &**Target::here()?.isa(true))?;
     module.finalize_definitions().map_err(CodegenError::new)?;
     functions.last().map(|entry| entry.id).ok_or_else(|| CodegenError::new("there is no entry"))
 }
@@ -126,7 +125,7 @@ fn define(kernel: &Kernel, module: &mut JITModule) -> Result<FuncId, CodegenErro
 pub fn clif_text(kernel: &Kernel) -> Result<String, CodegenError> {
     let mut module = module()?;
     let mut text = String::new();
-    let functions = functions(kernel, &mut module);
+    let functions = functions(kernel, &mut module, "");
     // SAFETY: nothing of the module has been called.
     unsafe { module.free_memory() };
     for named in functions? {
@@ -142,13 +141,13 @@ pub fn clif_text(kernel: &Kernel) -> Result<String, CodegenError> {
 pub fn assembly_text(kernel: &Kernel) -> Result<String, CodegenError> {
     let mut module = module()?;
     let mut text = String::new();
-    let functions = functions(kernel, &mut module);
+    let functions = functions(kernel, &mut module, "");
     let mut context = module.make_context();
     context.set_disasm(true);
     for named in functions? {
         context.func = named.function;
-        let isa = isa(named.optimised)?;
-        let compiled = context.compile(&*isa, &mut Default::default());
+        let isa = Target::here()?.isa(named.optimised);
+        let compiled = context.compile(&**isa, &mut Default::default());
         let compiled = compiled.map_err(|error| CodegenError::new(error.inner))?;
         let _ = writeln!(text, "; {}\n{}", named.name, compiled.vcode.as_deref().unwrap_or_default());
         module.clear_context(&mut context);
@@ -160,51 +159,7 @@ pub fn assembly_text(kernel: &Kernel) -> Result<String, CodegenError> {
 }
 
 fn module() -> Result<JITModule, CodegenError> {
-    let mut builder = JITBuilder::with_isa(isa(false)?, default_libcall_names());
-    builder.symbol_lookup_fn(Box::new(run_time_symbol));
+    let mut builder = JITBuilder::with_isa(Target::here()?.isa(false).clone(), default_libcall_names());
+    builder.symbol_lookup_fn(Box::new(symbols::address));
     Ok(JITModule::new(builder))
-}
-
-/// The processor that this runs on; for scalar loops with Cranelift's optimiser.
-fn isa(optimised: bool) -> Result<OwnedTargetIsa, CodegenError> {
-    static ISA: [OnceLock<Result<OwnedTargetIsa, CodegenError>>; 2] = [OnceLock::new(), OnceLock::new()];
-    let [plain, speed] = &ISA;
-    let slot = if optimised { speed } else { plain };
-    slot.get_or_init(|| target(if optimised { "speed" } else { "none" })).clone()
-}
-
-fn target(level: &str) -> Result<OwnedTargetIsa, CodegenError> {
-    let mut flags = settings::builder();
-    let choices = [
-        // We hoist and merge ourselves; see docs/decisions.md.
-        ("opt_level", level),
-        ("regalloc_algorithm", "backtracking"),
-        ("use_colocated_libcalls", "false"),
-        ("is_pic", "false"),
-        ("enable_probestack", "true"),
-        ("probestack_strategy", "inline"),
-        ("unwind_info", "false"),
-        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
-    ];
-    for (name, value) in choices {
-        flags.set(name, value).map_err(CodegenError::new)?;
-    }
-    let isa = cranelift_native::builder().map_err(CodegenError::new)?;
-    isa.finish(settings::Flags::new(flags)).map_err(CodegenError::new)
-}
-
-/// The address of a function of the run-time library: `mt_` and a name and a dtype.
-fn run_time_symbol(symbol: &str) -> Option<*const u8> {
-    let name = symbol.strip_prefix("mt_")?;
-    let whole = [threads::symbol, product::symbol, routine::symbol, scalar::symbol];
-    if let Some(address) = whole.iter().find_map(|symbol| symbol(name)) {
-        return Some(address);
-    }
-    let (name, dtype) = name.rsplit_once('_')?;
-    let kernel = math::find(name)?;
-    match dtype {
-        "f64" => Some(kernel.f64.address()),
-        "f32" => Some(kernel.f32.address()),
-        _ => None,
-    }
 }

@@ -68,15 +68,6 @@ pub(super) fn is_narrow(dtype: DType) -> bool {
     dtype == DType::F32 || dtype.is_half()
 }
 
-/// Whether the machine has all the vector instructions that are used here.
-pub(super) fn machine_has_vectors() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let has = is_x86_feature_detected!("sse4.2");
-    #[cfg(not(target_arch = "x86_64"))]
-    let has = cfg!(target_arch = "aarch64");
-    has
-}
-
 /// The type of a scalar, in registers and memory.
 pub(super) fn scalar(dtype: DType) -> Type {
     match dtype {
@@ -286,8 +277,8 @@ impl LaneCode<'_, '_> {
             Primitive::Multiply => self.w.ins().imul(x, y),
             Primitive::Divide if float => self.w.ins().fdiv(x, y),
             // The functions behind these cannot trap, whatever the divisor is.
-            Primitive::Divide => self.w.call("mt_divide_i64", &[x, y], &[types::I64]).unwrap_or(x),
-            Primitive::Remainder => self.w.call("mt_modulo_i64", &[x, y], &[types::I64]).unwrap_or(x),
+            Primitive::Divide => self.w.call("divide_i64", &[x, y], &[types::I64]).unwrap_or(x),
+            Primitive::Remainder => self.w.call("modulo_i64", &[x, y], &[types::I64]).unwrap_or(x),
             Primitive::And => self.w.ins().band(x, y),
             Primitive::Or => self.w.ins().bor(x, y),
             Primitive::CopySign if self.lanes == Lanes::One => self.w.ins().fcopysign(x, y),

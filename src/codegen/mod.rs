@@ -1,11 +1,13 @@
-//! Code generation: loop nests to Cranelift IR to machine code in memory.
+//! Code generation: loop nests to Cranelift IR to machine code, in memory or in an object file.
 //!
-//! In: a [`Kernel`](crate::loops::Kernel). Out: [`Compiled`], which runs on raw buffers, or the code as text.
+//! In: a [`Kernel`](crate::loops::Kernel). Out: [`Compiled`], which runs on raw buffers, the code as text, or an object file.
 //! Always holds: generated code neither traps nor unwinds; what goes wrong is a status and a record.
 //!
 //! | file | content |
 //! |---|---|
 //! | `jit` | machine code in memory, its owner, and the two texts |
+//! | `object` | machine code in object files, with functions that C calls |
+//! | `target` | the processor that code is for |
 //! | `entry` | the function that runs the steps in order |
 //! | `define` | compiles the functions into a module |
 //! | `collapse`, `plan` | what is known of a nest before code is written: merged loops, levels, stages, lanes |
@@ -31,15 +33,19 @@ mod innermost;
 mod jit;
 mod lanes;
 mod nest;
+mod object;
 mod plan;
 mod sink;
 mod structured;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tiles;
 mod writer;
 
 pub use jit::{Compiled, assembly_text, clif_text, compile};
+pub use object::{COMMON, Unit, object};
+pub use target::{Cpu, Target};
 
 /// Why there is no code. Every one is a defect of the compiler, not of the user's program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +54,11 @@ pub struct CodegenError(String);
 impl CodegenError {
     fn new(reason: impl std::fmt::Display) -> CodegenError {
         CodegenError(reason.to_string())
+    }
+
+    /// The reason alone.
+    pub fn reason(&self) -> &str {
+        &self.0
     }
 }
 

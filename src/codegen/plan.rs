@@ -5,11 +5,11 @@
 //! Always holds: an instruction's level is not below that of its operands, nor of a check that stands before it if it
 //! is a check itself.
 
+use super::CodegenError;
 use super::across;
 use super::collapse::{collapse, kept, offset};
 use super::lanes::{Lanes, has_vector_cast, is_narrow};
 use super::tiles::{self, Tiles};
-use super::{CodegenError, lanes};
 use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
 use crate::ops::{Code, Signature};
 use crate::runtime::array::DType;
@@ -29,6 +29,8 @@ pub(super) struct Plan {
     pub(super) levels: Vec<usize>,
     /// Instructions that something needs.
     pub(super) live: Vec<bool>,
+    /// Whether the processor has vectors.
+    vectors: bool,
     /// The parts of the innermost loop.
     pub(super) stages: Vec<Stage>,
     /// What passes from part to part.
@@ -54,24 +56,24 @@ pub(super) struct Stage {
 }
 
 impl Plan {
-    /// Makes the plan of a nest.
-    pub(super) fn new(kernel: &Kernel, nest: &Nest) -> Result<Plan, CodegenError> {
+    /// Makes the plan of a nest, for a processor with vectors or without.
+    pub(super) fn new(kernel: &Kernel, nest: &Nest, vectors: bool) -> Result<Plan, CodegenError> {
         let mut nest = collapse(nest);
         store_instead_of_reducing_nothing(&mut nest);
         merge_equal(&mut nest);
         check_references(&nest, kernel)?;
-        let turned = across::rotated(&nest).map(|turned| Plan::of(kernel, turned, true));
-        let along = Plan::of(kernel, nest, false);
+        let turned = across::rotated(&nest).map(|turned| Plan::of(kernel, turned, (true, vectors)));
+        let along = Plan::of(kernel, nest, (false, vectors));
         Ok(turned.filter(|across| across.beats(&along)).unwrap_or(along))
     }
 
-    fn of(kernel: &Kernel, nest: Nest, across: bool) -> Plan {
+    fn of(kernel: &Kernel, nest: Nest, (across, vectors): (bool, bool)) -> Plan {
         let buffers: Vec<DType> = kernel.buffers.iter().map(|buffer| buffer.dtype).collect();
         let dtypes = dtypes(&nest, &buffers);
         let (levels, live) = (levels(&nest), live(&nest));
         let kept = kept(&nest) - usize::from(across);
         let (stages, tiles) = (Vec::new(), Tiles::default());
-        let mut plan = Plan { nest, kept, across, dtypes, levels, live, stages, tiles, buffers };
+        let mut plan = Plan { nest, kept, across, dtypes, levels, live, stages, tiles, buffers, vectors };
         (plan.stages, plan.tiles) = tiles::stages(&plan);
         for index in 0..plan.stages.len() {
             plan.stages[index].lanes = plan.choose_lanes(&plan.stages[index]);
@@ -150,7 +152,7 @@ impl Plan {
         let mut types = stage.insts.iter().map(|&value| self.operand_type(value)).chain(self.sink_type(stage));
         let lanes = if types.any(is_narrow) { Lanes::Four } else { Lanes::Two };
         let inner = self.nest.loops.last().and_then(crate::graph::Size::as_const);
-        if inner.is_some_and(|extent| extent < lanes.count()) || !lanes::machine_has_vectors() {
+        if inner.is_some_and(|extent| extent < lanes.count()) || !self.vectors {
             return Lanes::One;
         }
         let tiled = stage.reads.iter().chain(&stage.writes);

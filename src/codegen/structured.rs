@@ -176,14 +176,14 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         self.w.registers.values = before;
         self.bind(&edges.carried, &results);
         if let (Some(place), Some(&context)) = (progress, self.params.first()) {
-            self.w.call("mt_end_loop", &[context, place], &[types::I64]);
+            self.w.call("end_loop", &[context, place], &[types::I64]);
         }
     }
 
     /// Where a loop with so many iterations writes how many are done.
     fn begin_counting(&mut self, limit: Value) -> Option<Value> {
         let context = *self.params.first()?;
-        self.w.call("mt_begin_loop", &[context, limit], &[types::I64])
+        self.w.call("begin_loop", &[context, limit], &[types::I64])
     }
 
     /// Goes to the body if there is another iteration, else to the exit.
@@ -236,7 +236,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         };
         let slot = self.w.integer(slot as i64);
         let value = self.scalar(step.value);
-        if let Some(status) = self.w.call("mt_bind_size", &[context, frame, slot, value], &[types::I64]) {
+        if let Some(status) = self.w.call("bind_size", &[context, frame, slot, value], &[types::I64]) {
             self.w.check_status(status);
         }
     }

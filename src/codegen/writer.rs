@@ -7,6 +7,7 @@
 use super::CodegenError;
 use crate::graph::{Size, SizeVar};
 use crate::loops::{BufferId, Kernel};
+use crate::runtime::symbols;
 use crate::runtime::threads::INTERRUPTED;
 use cranelift_codegen::cursor::{Cursor, CursorPosition, FuncCursor};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -391,7 +392,9 @@ impl<'a> Writer<'a> {
             None => {
                 let params: Vec<Type> = args.iter().map(|arg| self.ty(*arg)).collect();
                 let signature = signature(self.module, &params, returns);
-                let id = match self.module.declare_function(name, Linkage::Import, &signature) {
+                // A name may have the prefix of its symbol, without version.
+                let symbol = symbols::name(name.strip_prefix("mt_").unwrap_or(name));
+                let id = match self.module.declare_function(&symbol, Linkage::Import, &signature) {
                     Ok(id) => id,
                     Err(error) => {
                         self.fail(error);

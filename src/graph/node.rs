@@ -5,6 +5,7 @@
 
 use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
+use crate::runtime::fault::CheckKind;
 use crate::runtime::size::{Size, SizeVar, display_shape};
 use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
@@ -132,24 +133,6 @@ impl Constant {
             Constant::Float(bits) => f64::from_bits(bits),
         }
     }
-}
-
-/// What a run-time check makes sure of.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum CheckKind {
-    /// Operands: an index and the extent of `axis`, and perhaps whether it is meant at all (0 is the result if not).
-    /// The result is the index, counted from the front.
-    Index {
-        /// The axis, for the message.
-        axis: usize,
-    },
-    /// Operand: an integer divisor. The result is the divisor.
-    NonZero,
-    /// Operand: a truth value that must hold. The result is the operand.
-    Assert {
-        /// What the program says when it does not.
-        message: Option<String>,
-    },
 }
 
 /// The operators of the core. Every builtin of the language is made of these.

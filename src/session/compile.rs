@@ -4,15 +4,15 @@
 //! Always holds: the interpreter and the compiled code give the same results and the same errors.
 
 use crate::codegen::{Compiled, compile};
-use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{CheckKind, Graph, SizeEnv};
+use crate::diagnostic::{Code, Diagnostic, Result, codes};
+use crate::graph::{Graph, SizeEnv};
 use crate::interp::{self, FaultKind};
 use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::execute::{Failure, Resources};
-use crate::runtime::fault::Fault;
 use crate::runtime::memory::{Arenas, admit, show_bytes};
+use crate::runtime::message::{self, Cause, Message};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
 
@@ -85,16 +85,14 @@ impl Runnable {
                 admit(allowed, copied, held).map_err(|failure| explain(failure, &[], allowed))?;
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
                 let results = interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
-                    let kind = match &fault.kind {
-                        FaultKind::Index { axis, index, extent } => {
-                            return index_fault(*axis, *index, *extent, fault.span);
-                        }
+                    let message = match &fault.kind {
+                        FaultKind::Index { axis, index, extent } => message::of_index(*axis, *index, *extent),
                         FaultKind::Interrupted => return interrupted(),
-                        FaultKind::DivisionByZero => return division_fault(fault.span),
-                        FaultKind::Assertion { message } => return assertion_fault(message.as_deref(), fault.span),
-                        FaultKind::Unsupported(text) | FaultKind::NoSize(text) => text,
+                        FaultKind::DivisionByZero => message::of_division(),
+                        FaultKind::Assertion { message } => message::of_assertion(message.as_deref()),
+                        FaultKind::Unsupported(text) | FaultKind::NoSize(text) => return bug(text),
                     };
-                    bug(kind)
+                    told(message, Some(fault.span))
                 })?;
                 Ok(Called { results: results.into_iter().map(Some).collect(), peak: None })
             }
@@ -131,58 +129,51 @@ pub(super) fn interrupted() -> Box<Diagnostic> {
 }
 
 fn explain(failure: Failure, sites: &[FaultSite], allowed: Option<u64>) -> Box<Diagnostic> {
-    match failure {
-        Failure::Memory { needed, limit } if allowed == Some(limit) => Diagnostic::global(
-            codes::MEMORY,
-            format!("{} are needed, {} are allowed", show_bytes(needed), show_bytes(limit)),
-        )
-        .help("work on fewer rows at a time, or allow more: --max-memory"),
-        Failure::Memory { needed, limit } => Diagnostic::global(
-            codes::MEMORY,
-            format!("{} are needed, {} are free", show_bytes(needed), show_bytes(limit)),
-        )
-        .help("work on fewer rows at a time, or reduce before keeping an array"),
-        Failure::Unbound => bug("a size has no value"),
-        Failure::Fault(fault) => explain_fault(fault, sites),
+    if let Failure::Memory { needed, limit } = &failure
+        && allowed == Some(*limit)
+    {
+        let (needed, limit) = (show_bytes(*needed), show_bytes(*limit));
+        return Diagnostic::global(codes::MEMORY, format!("{needed} are needed, {limit} are allowed"))
+            .help("work on fewer rows at a time, or allow more: --max-memory");
     }
-}
-
-fn explain_fault(fault: Fault, sites: &[FaultSite]) -> Box<Diagnostic> {
-    if fault.is_interrupted() {
+    if matches!(&failure, Failure::Fault(fault) if fault.is_interrupted()) {
         return interrupted();
     }
-    let Some(site) = sites.get(fault.site) else { return bug("the kernel failed for a reason of its own") };
-    match &site.kind {
-        CheckKind::Index { axis } => index_fault(*axis, fault.values[0], fault.values[1], site.span),
-        CheckKind::NonZero => division_fault(site.span),
-        CheckKind::Assert { message } => assertion_fault(message.as_deref(), site.span),
+    let mut span = None;
+    let message = message::of_failure(&failure, |site| {
+        let site = sites.get(site)?;
+        span = Some(site.span);
+        Some(site.kind.clone())
+    });
+    match message.cause {
+        Cause::Internal => bug(&message.text),
+        _ => told(message, span),
     }
 }
 
-fn index_fault(axis: usize, index: i64, extent: i64, span: Span) -> Box<Diagnostic> {
-    let text = format!("the index {index} is outside axis {axis} of size {extent}");
-    let error = Diagnostic::error(codes::INDEX_RANGE, span, text);
-    if extent == 0 {
-        error.help("the axis is empty")
-    } else if index == extent {
-        error.help(format!(
-            "indexes start at 0, and a range a:b ends before b: the last element is at {}, or at -1",
-            extent - 1
-        ))
-    } else {
-        error.help(format!("indexes of this axis go from 0 to {}, or from -{extent} to -1 from the end", extent - 1))
+/// What the run-time library says, at a place if it has one.
+pub(super) fn told(message: Message, span: Option<Span>) -> Box<Diagnostic> {
+    let code = Code(message.cause.code());
+    let mut diagnostic = match span {
+        Some(span) => Diagnostic::error(code, span, message.text),
+        None => Diagnostic::global(code, message.text),
+    };
+    if let Some(at) = message.at {
+        diagnostic = diagnostic.at(at);
     }
+    diagnostic = message.notes.into_iter().fold(diagnostic, Diagnostic::note);
+    message.help.into_iter().fold(diagnostic, Diagnostic::help)
 }
 
-fn division_fault(span: Span) -> Box<Diagnostic> {
-    Diagnostic::error(codes::DIVISION, span, "an integer is divided by zero")
-        .at("this is 0")
-        .help("divide floats with / to get inf or nan instead")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn assertion_fault(message: Option<&str>, span: Span) -> Box<Diagnostic> {
-    match message {
-        Some(message) => Diagnostic::error(codes::ASSERTION, span, message.to_string()).at("this does not hold"),
-        None => Diagnostic::error(codes::ASSERTION, span, "the assertion failed").at("this does not hold"),
+    #[test]
+    fn every_cause_has_a_code() {
+        for cause in Cause::ALL {
+            assert!(codes::ALL.iter().any(|(code, _)| code.0 == cause.code()), "{cause:?}");
+            assert_eq!(format!("E{:04}", cause.status()), cause.code());
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Stage;
 use super::argument::{Argument, Target};
-use super::compile::Runnable;
+use super::compile::{Runnable, told};
 use super::emit::{emit_graph, emit_text};
 use super::error::{Error, Warning};
 use super::measure::{Measurement, repeat};
@@ -18,6 +18,7 @@ use crate::pipeline::Context;
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::control::Control;
 use crate::runtime::execute::copied_bytes;
+use crate::runtime::signature::{self, Formal};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::FileId;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -305,40 +306,6 @@ fn bind(name: &str, graph: &Graph, arguments: &[ArrayView<'_>]) -> Checking<Size
 
 /// The values of size variables, from the shapes of arrays that are declared with them.
 pub(super) fn bind_sizes(formals: &[(&str, &Type)], shapes: &[&[usize]], known: &SizeEnv) -> Checking<SizeEnv> {
-    let mut env = known.clone();
-    let mut origin: Vec<(crate::graph::SizeVar, String)> = Vec::new();
-    // Bare variables first, then what follows from them.
-    for bare in [true, false] {
-        for ((name, ty), shape) in formals.iter().zip(shapes) {
-            for (axis, (size, actual)) in ty.shape.iter().zip(shape.iter()).enumerate() {
-                let solved = if bare != size.as_var().is_some() { None } else { size.solve(*actual as i64, &env) };
-                if let Some((var, value)) = solved {
-                    origin.push((var.clone(), format!("{var} = {value} comes from axis {axis} of `{name}`")));
-                    env.insert(var, value);
-                }
-            }
-        }
-    }
-    for ((name, ty), shape) in formals.iter().zip(shapes) {
-        for (axis, (size, actual)) in ty.shape.iter().zip(shape.iter()).enumerate() {
-            match size.eval(&env) {
-                Some(expected) if expected == *actual as i64 => {}
-                Some(expected) => {
-                    let text = format!("axis {axis} of `{name}` ({ty}) has size {actual}, but {size} is {expected}");
-                    let mut error = Diagnostic::global(codes::SIZES, text);
-                    for var in size.vars() {
-                        if let Some((_, from)) = origin.iter().find(|(known, _)| *known == var) {
-                            error = error.note(from.clone());
-                        }
-                    }
-                    return Err(error);
-                }
-                None => {
-                    let text = format!("axis {axis} of `{name}` has size {actual}, which is no value of {size}");
-                    return Err(Diagnostic::global(codes::UNBOUND_SIZE, text));
-                }
-            }
-        }
-    }
-    Ok(env)
+    let formals: Vec<Formal<'_>> = formals.iter().map(|(name, ty)| Formal { name, ty, shape: &ty.shape }).collect();
+    signature::bind_sizes(&formals, shapes, known).map_err(|message| told(message, None))
 }

@@ -6,6 +6,7 @@
 
 mod argument;
 mod asking;
+mod build;
 mod compile;
 mod contracts;
 mod effects;
@@ -26,6 +27,7 @@ mod stepping;
 mod typed;
 
 pub use argument::{Argument, Element, Target};
+pub use build::{BuildKind, BuildOptions, Built};
 pub use emit::Stage;
 pub use error::{Error, Warning};
 pub use explain::Explanation;

@@ -12,6 +12,7 @@ use super::real::Real;
 use super::special::Erf;
 use super::trig::{Cos, Sin, Tan};
 use super::{Entry, Kernel};
+use std::sync::OnceLock;
 
 /// One row: a function of one number, its loops compiled with the given attributes.
 macro_rules! unary {
@@ -110,6 +111,11 @@ static AVX512: [Kernel; COUNT] =
 
 /// The kernels of this machine.
 pub(super) fn table() -> &'static [Kernel] {
+    static TABLE: OnceLock<&[Kernel]> = OnceLock::new();
+    TABLE.get_or_init(chosen)
+}
+
+fn chosen() -> &'static [Kernel] {
     #[cfg(target_arch = "x86_64")]
     {
         let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");

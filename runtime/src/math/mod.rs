@@ -7,6 +7,7 @@
 //! | file | content |
 //! |---|---|
 //! | `dispatch` | the tables of entry points, chosen by what the processor can do |
+//! | `exports` | the kernels as symbols, for object files |
 //! | `loops` | how a kernel runs over an array; the two traits a kernel implements |
 //! | `exp`, `log`, `trig`, `hyperbolic`, `inverse`, `special`, `power` | the kernels |
 //! | `constants` | polynomials and constants for both types |
@@ -27,6 +28,7 @@
 mod constants;
 mod dispatch;
 mod exp;
+mod exports;
 mod hyperbolic;
 mod inverse;
 mod log;
