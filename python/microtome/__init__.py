@@ -31,7 +31,7 @@ from ._errors import (
     RunError,
     VersionError,
 )
-from ._kernel import Kernel, Record
+from ._kernel import Explanation, Kernel, Record
 from ._program import Program, compile, compile_file, kernel
 from ._stubs import stubs
 
@@ -48,6 +48,7 @@ __all__ = [
     "CompileError",
     "Diagnostic",
     "Error",
+    "Explanation",
     "Kernel",
     "Label",
     "MicrotomeWarning",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 import inspect
+import json
 import keyword
 import threading
 import warnings
@@ -21,7 +22,26 @@ from . import _core
 from ._errors import ArgumentError, Diagnostic, MicrotomeWarning, VersionError
 from ._types import Record, described
 
-__all__ = ["Kernel", "Record", "rebuild"]
+__all__ = ["Explanation", "Kernel", "Record", "rebuild"]
+
+
+class Explanation(str):
+    """What the compiler made of a function. As a string it is the text for a terminal; `json` is the same for programs."""
+
+    def __new__(cls, text: str, data: str, page: str) -> Explanation:
+        explanation = super().__new__(cls, text)
+        explanation.json = json.loads(data)
+        explanation.page = page
+        return explanation
+
+    #: The object that docs/explain.md describes.
+    json: dict[str, Any]
+    #: A page for a browser, which needs nothing beside it.
+    page: str
+
+    def _repr_html_(self) -> str:
+        frame = "width:100%;height:40em;border:1px solid #8884"
+        return f'<iframe srcdoc="{html.escape(self.page)}" style="{frame}"></iframe>'
 
 
 class Kernel:
@@ -131,9 +151,12 @@ class Kernel:
         """The text of a stage of the compiler: `graph`, `planned`, `loops`, `asm` and others."""
         return self._core.emit(stage)
 
-    def explain(self) -> str:
-        """What the compiler made of the function: the planned array graph, and the loop nests."""
-        return f"{self.signature}\n\n{self.emit('planned')}\n{self.emit('loops')}"
+    def explain(self, /, **sizes: int) -> Explanation:
+        """What the compiler made of the function and what it costs, for every size, and in numbers for sizes that are given.
+
+        `print(kernel.explain(n=1000))`; notebooks show it as a page.
+        """
+        return Explanation(*self._core.explain(list(sizes.items())))
 
     def __repr__(self) -> str:
         return f"<microtome {self.signature}>"
@@ -141,11 +164,11 @@ class Kernel:
     def _repr_html_(self) -> str:
         documentation = self._core.documentation
         about = f"<p>{html.escape(documentation)}</p>" if documentation else ""
-        source, explained = html.escape(self.source.strip("\n")), html.escape(self.explain())
+        source, explained = html.escape(self.source.strip("\n")), self.explain()._repr_html_()
         return (
             f"<div><code>{html.escape(self.signature)}</code>{about}"
             f"<details><summary>source</summary><pre>{source}</pre></details>"
-            f"<details><summary>what the compiler makes of it</summary><pre>{explained}</pre></details></div>"
+            f"<details><summary>what the compiler made of it</summary>{explained}</details></div>"
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

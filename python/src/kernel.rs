@@ -132,6 +132,17 @@ impl Kernel {
         py.detach(|| self.kernel.emit(&known)).map_err(|error| call_error(&error))
     }
 
+    /// What the compiler made of the function, for given values of its sizes: as text, as JSON, and as a page.
+    fn explain(&self, py: Python<'_>, sizes: Vec<(String, i64)>) -> PyResult<(String, String, String)> {
+        let texts: Vec<(&str, &str)> = self.kernel.texts().collect();
+        let session = session(Arc::default());
+        let explain = || {
+            let explanation = session.compile_bundle(&texts)?.explain(Some(self.kernel.name()), &sizes)?;
+            Ok((explanation.text(), explanation.json(), explanation.html()))
+        };
+        py.detach(explain).map_err(|error: Error| call_error(&error))
+    }
+
     /// Calls the function; `main` says whether this is the main thread.
     fn call<'py>(
         &self,

@@ -62,12 +62,21 @@ def test_what_a_kernel_shows(rows):
     assert "fn rows(x: f64[n, d], w: f64[d], c: f64) -&gt; f64[n]" in rows._repr_html_()
     escaped = mt.compile("# a <b> & c\nfn f(x: f64) = if x < 1 { x } else { 1.0 }")["f"]._repr_html_()
     assert "a &lt;b&gt; &amp; c" in escaped and "x &lt; 1" in escaped
-    assert "graph rows" in rows.emit("graph") and "rows" in rows.explain()
+    assert "graph rows" in rows.emit("graph")
     with pytest.raises(ValueError, match='no stage is called "loop"; there are tokens, ast, graph'):
         rows.emit("loop")
     program = mt.compile("fn f(x: f64) = x\nfn g(x: f64) = x")
     assert repr(program) == "<microtome program: f, g>" and "fn g" in program._repr_html_()
     assert program["f"] is program["f"] and program["f"] != program["g"]
+
+
+def test_what_the_compiler_made_of_it_is_explained(rows):
+    explanation = rows.explain(n=1000, d=10)
+    assert isinstance(explanation, str) and "rows" in explanation and "1000" in explanation
+    assert explanation.json and explanation.page.lstrip().startswith("<!")
+    assert explanation._repr_html_().startswith("<iframe") and rows.explain() != explanation
+    with pytest.raises(mt.Error, match="there is no size `m`"):
+        rows.explain(m=3)
 
 
 def test_annotations_and_stubs():
