@@ -16,6 +16,7 @@ use std::path::Path;
 const UNSEEN: &[(&str, &str)] = &[
     ("E0304", "every operator of this version has a derivative"),
     ("E0505", "only Ctrl-C brings it about, and tests/repl.rs does"),
+    ("W0103", "only `check --per-example` says it, and tests/explain.rs has it do so"),
     ("E0901", "a program that shows it is a fault to be mended, not an example"),
 ];
 

@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::ops::elementwise::NOT;
     use crate::ops::reduction::SUM;
+    use crate::syntax::span::Span;
 
     fn at(parts: &[(usize, Size)]) -> Affine {
         Affine { loops: parts.to_vec(), ..Affine::default() }
@@ -104,14 +105,26 @@ mod tests {
     fn map(from: (BufferId, Affine), to: (BufferId, Affine)) -> Step {
         let body = vec![Inst::Load(from.0, from.1), Inst::Map(&NOT, vec![0])];
         let sink = Sink::Store { value: 1, buffer: to.0, offset: to.1 };
-        Step::Nest(Nest { loops: vec![Size::var("n"), Size::var("m")], parallel: true, body, sink })
+        Step::Nest(Nest {
+            loops: vec![Size::var("n"), Size::var("m")],
+            parallel: true,
+            body,
+            sink,
+            span: Span::default(),
+        })
     }
 
     fn total(from: (BufferId, Affine), to: BufferId) -> Step {
         let body = vec![Inst::Load(from.0, from.1)];
         let offset = Affine::of_loop(0);
         let sink = Sink::Reduce { kind: &SUM, loops: 1, value: 0, position: None, buffer: to, offset };
-        Step::Nest(Nest { loops: vec![Size::var("n"), Size::var("m")], parallel: true, body, sink })
+        Step::Nest(Nest {
+            loops: vec![Size::var("n"), Size::var("m")],
+            parallel: true,
+            body,
+            sink,
+            span: Span::default(),
+        })
     }
 
     #[test]
