@@ -4,6 +4,7 @@
 //! Always holds: the comparison goes another way than the compiler's: through the whole batch, without slicing it, in the
 //! interpreter.
 
+use super::batch_data::{Along, data};
 use super::compile::Runnable;
 use super::error::Warning;
 use super::script::{RunOptions, Runner};
@@ -14,9 +15,7 @@ use crate::passes::tied_by;
 use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView, DType};
 use crate::syntax::span::Span;
-use crate::with_typed_array;
-use ndarray::Axis;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// How many examples are compared one by one.
 const SAMPLES: usize = 8;
@@ -39,7 +38,7 @@ struct Site {
     examples: (usize, usize),
     /// Those that were compared one by one.
     samples: Vec<usize>,
-    /// Whether some of the batch's inputs were found, so that there is a batch of copies.
+    /// Whether it was found where the examples' data are, so that there is a batch of copies.
     copied: bool,
     /// The first sample whose gradient another example has a part in, and what ties them.
     tied: Option<(usize, Option<Span>)>,
@@ -79,7 +78,7 @@ impl Site {
         let alone = match (&self.tied, self.copied) {
             (Some((example, _)), _) => format!("no, example {example} has another gradient there"),
             (None, true) => "yes".to_string(),
-            (None, false) => "not compared: no input has the examples along an axis".to_string(),
+            (None, false) => "not compared: no data along the examples".to_string(),
         };
         let finite = match self.infinite {
             Some(example) => format!("no, that of example {example} is the first that is not"),
@@ -120,10 +119,12 @@ impl Site {
 
 /// A gradient as it stands in the graph: of this cost's examples, by that.
 #[derive(Clone, Copy)]
-struct Gradient {
+pub(super) struct Gradient {
     span: Span,
-    cost: NodeId,
-    by: NodeId,
+    /// The costs of all examples.
+    pub(super) cost: NodeId,
+    /// What they are differentiated by.
+    pub(super) by: NodeId,
 }
 
 impl Module {
@@ -181,11 +182,12 @@ fn unchecked(graph: &Graph, index: NodeId) -> NodeId {
 }
 
 fn site(runner: &mut Runner<'_, '_>, gradient: Gradient) -> Checking<Site> {
+    let data = data(runner, gradient);
     let g = &runner.checker.graph;
     let all = g.shape(gradient.cost).first().and_then(Size::as_const).unwrap_or(0).max(0);
     let each = g.ty(gradient.by).elements().as_const().unwrap_or(1).max(1);
     let seen = all.min((NUMBERS / each).max(1));
-    let (compiled, sum, batch, tie) = compiled(runner, gradient, seen)?;
+    let Together { gradients, of_sum, tie } = compiled(runner, gradient, seen)?;
     let count = seen.max(0) as usize;
     let step = count.div_ceil(SAMPLES).max(1);
     let samples: Vec<usize> = (0..count)
@@ -195,20 +197,20 @@ fn site(runner: &mut Runner<'_, '_>, gradient: Gradient) -> Checking<Site> {
         .into_iter()
         .collect();
     let each = each as usize;
-    let values = compiled.to_f64_vec();
+    let values = gradients.to_f64_vec();
     let row = |example: usize| values.get(example * each..(example + 1) * each).unwrap_or_default();
     let infinite = (0..count).find(|example| row(*example).iter().any(|value| !value.is_finite()));
-    let tolerance = tolerance(compiled.dtype());
+    let tolerance = tolerance(gradients.dtype());
     let mut tied = None;
     for &example in &samples {
-        let (whole, copies) = references(runner, gradient, example, &batch)?;
-        if !agree(row(example), &whole, tolerance) {
+        let (whole, copies) = references(runner, gradient, example, &data)?;
+        if contradicts(row(example), &whole, tolerance) {
             return Err(wrong(
                 gradient.span,
                 &format!("of example {example} is not what it is through the whole batch"),
             ));
         }
-        if tied.is_none() && copies.is_some_and(|copies| !agree(&whole, &copies, tolerance)) {
+        if tied.is_none() && copies.is_some_and(|copies| contradicts(row(example), &copies, tolerance)) {
             tied = Some((example, tie));
         }
     }
@@ -217,17 +219,10 @@ fn site(runner: &mut Runner<'_, '_>, gradient: Gradient) -> Checking<Site> {
         total.iter_mut().zip(row(example)).for_each(|(sum, value)| *sum += value);
     }
     let scale: f64 = values.iter().filter(|value| value.is_finite()).fold(0.0, |most, value| most.max(value.abs()));
-    if infinite.is_none() && !agree_within(&total, &sum, tolerance * scale * count.max(1) as f64) {
+    if infinite.is_none() && !agree_within(&total, &of_sum, tolerance * scale * count.max(1) as f64) {
         return Err(wrong(gradient.span, "summed over the examples is not the gradient of the sum"));
     }
-    Ok(Site {
-        span: gradient.span,
-        examples: (all as usize, count),
-        samples,
-        copied: !batch.is_empty(),
-        tied,
-        infinite,
-    })
+    Ok(Site { span: gradient.span, examples: (all as usize, count), samples, copied: !data.is_empty(), tied, infinite })
 }
 
 fn wrong(span: Span, text: &str) -> Box<Diagnostic> {
@@ -235,16 +230,18 @@ fn wrong(span: Span, text: &str) -> Box<Diagnostic> {
         .help("this is a fault of the compiler's: please report it with the program that shows it")
 }
 
-/// An input that has the examples along an axis.
-type Along = (usize, usize);
+/// What is known of all examples.
+struct Together {
+    /// Their gradients, one after the other.
+    gradients: Array,
+    /// The gradient of the sum of their costs.
+    of_sum: Vec<f64>,
+    /// What ties them.
+    tie: Option<Span>,
+}
 
-/// The gradients of the first examples as they are compiled, the gradient of the sum of their costs, which inputs have the
-/// examples along an axis, and what ties them.
-fn compiled(
-    runner: &mut Runner<'_, '_>,
-    gradient: Gradient,
-    seen: i64,
-) -> Checking<(Array, Vec<f64>, Vec<Along>, Option<Span>)> {
+/// The gradients of the first examples as they are compiled, and what belongs to all of them.
+fn compiled(runner: &mut Runner<'_, '_>, gradient: Gradient, seen: i64) -> Checking<Together> {
     let g = &mut runner.checker.graph;
     let ty = g.ty(gradient.by).clone();
     let var = g.new_var("i", Size::from(seen));
@@ -260,30 +257,14 @@ fn compiled(
     let of_sum = g.add(Op::Grad, vec![total, gradient.by], ty);
     let (graph, inputs) = runner.segment(&[all, of_sum], &[]);
     let runnable = Runnable::native(&graph, &mut Context::default())?;
-    let mut results = call(runner, &runnable, &inputs, None)?.into_iter();
+    let mut results = call(runner, &runnable, &inputs)?.into_iter();
     let (Some(all), Some(of_sum)) = (results.next(), results.next()) else {
         return Err(wrong(gradient.span, "has no value"));
     };
     let sliced = pipeline::run_only(&graph, &mut Context::default(), &["sliced"])?;
     let order = reachable(&sliced, &sliced.roots());
-    let mut batch: Vec<Along> = Vec::new();
-    for id in &order {
-        let node = sliced.node(*id);
-        let (Op::Gather { axes }, [x, indexes @ ..]) = (&node.op, node.inputs.as_slice()) else { continue };
-        let mut x = *x;
-        while let (Op::Mark(_), Some(of)) = (&sliced.node(x).op, sliced.node(x).inputs.first()) {
-            x = *of;
-        }
-        let Op::Input(position) = sliced.node(x).op else { continue };
-        for (axis, index) in axes.iter().zip(indexes) {
-            let named = matches!(sliced.node(unchecked(&sliced, *index)).op, Op::Var(_));
-            if named && !batch.contains(&(position, *axis)) {
-                batch.push((position, *axis));
-            }
-        }
-    }
     let tie = order.iter().find_map(|id| tied_by(&sliced, *id)).map(|by| sliced.node(by).span);
-    Ok((all, of_sum.to_f64_vec(), batch, tie))
+    Ok(Together { gradients: all, of_sum: of_sum.to_f64_vec(), tie })
 }
 
 /// The gradient of one example through the whole batch, and that in a batch of copies of it, in the interpreter.
@@ -291,47 +272,57 @@ fn references(
     runner: &mut Runner<'_, '_>,
     gradient: Gradient,
     example: usize,
-    batch: &[Along],
+    data: &[Along],
 ) -> Checking<(Vec<f64>, Option<Vec<f64>>)> {
     let g = &mut runner.checker.graph;
     let ty = g.ty(gradient.by).clone();
     let at = g.int(example as i64);
-    let one = g.gather(gradient.cost, &[0], &[at]);
-    let root = g.add(Op::Grad, vec![one, gradient.by], ty);
-    let (graph, inputs) = runner.segment(&[root], &[]);
-    let plain = pipeline::run_only(&graph, &mut Context::default(), &["unrolled", "differentiated"])?;
-    let runnable = Runnable::Interpreted(Box::new(plain));
-    let first = |results: Vec<Array>| results.first().map(Array::to_f64_vec).unwrap_or_default();
-    let whole = first(call(runner, &runnable, &inputs, None)?);
-    if batch.is_empty() {
-        return Ok((whole, None));
+    let mut roots = Vec::new();
+    let costs = [Some(gradient.cost), (!data.is_empty()).then(|| copied(g, gradient, data, at))];
+    for cost in costs.into_iter().flatten() {
+        let one = g.gather(cost, &[0], &[at]);
+        roots.push(g.add(Op::Grad, vec![one, gradient.by], ty.clone()));
     }
-    let copies = first(call(runner, &runnable, &inputs, Some((batch, example)))?);
-    Ok((whole, Some(copies)))
+    let (graph, inputs) = runner.segment(&roots, &[]);
+    let plain = pipeline::run_only(&graph, &mut Context::default(), &["unrolled", "differentiated"])?;
+    let mut results = call(runner, &Runnable::Interpreted(Box::new(plain)), &inputs)?.into_iter();
+    let whole = results.next().map(|array| array.to_f64_vec()).unwrap_or_default();
+    Ok((whole, results.next().map(|array| array.to_f64_vec())))
 }
 
-/// Calls something with the values of its inputs; those with the examples along an axis are copies of one example, if that is
-/// asked for.
-fn call(
-    runner: &Runner<'_, '_>,
-    runnable: &Runnable,
-    inputs: &[NodeId],
-    copies: Option<(&[Along], usize)>,
-) -> Checking<Vec<Array>> {
-    let mut arrays: Vec<Array> = inputs.iter().filter_map(|id| runner.values.get(id)).cloned().collect();
-    if let Some((batch, example)) = copies {
-        for (position, axis) in batch {
-            if let Some(array) = arrays.get_mut(*position) {
-                with_typed_array!(Array, array, a => {
-                    if example < a.len_of(Axis(*axis)) {
-                        let row = a.index_axis(Axis(*axis), example).to_owned();
-                        a.axis_iter_mut(Axis(*axis)).for_each(|mut place| place.assign(&row));
-                    }
-                });
-            }
+/// The costs of a batch of copies of one example: its data in every row of what holds the examples' data.
+fn copied(g: &mut Graph, gradient: Gradient, data: &[Along], at: NodeId) -> NodeId {
+    let mut map: FxHashMap<NodeId, NodeId> = FxHashMap::default();
+    for id in reachable(g, &[gradient.cost]) {
+        // What is differentiated by stays what it is.
+        if id == gradient.by {
+            continue;
         }
+        let copy = match data.iter().find(|(node, _)| *node == id) {
+            Some(&(node, axis)) => {
+                let shape = g.shape(node).to_vec();
+                let row = g.gather(node, &[axis], &[at]);
+                let axes: Vec<usize> = (0..shape.len()).filter(|other| *other != axis).collect();
+                g.broadcast(row, &axes, &shape)
+            }
+            None => {
+                let node = g.node(id).clone();
+                let inputs: Vec<NodeId> = node.inputs.iter().map(|x| map.get(x).copied().unwrap_or(*x)).collect();
+                if inputs == node.inputs {
+                    continue;
+                }
+                g.span = node.span;
+                g.add(node.op, inputs, node.ty)
+            }
+        };
+        map.insert(id, copy);
     }
-    let views: Vec<ArrayView<'_>> = arrays.iter().map(Array::view).collect();
+    map.get(&gradient.cost).copied().unwrap_or(gradient.cost)
+}
+
+/// Calls something with the values of its inputs.
+fn call(runner: &Runner<'_, '_>, runnable: &Runnable, inputs: &[NodeId]) -> Checking<Vec<Array>> {
+    let views: Vec<ArrayView<'_>> = inputs.iter().filter_map(|id| runner.values.get(id)).map(Array::view).collect();
     let held = views.iter().map(ArrayView::bytes).sum();
     Ok(runnable.call(&views, &mut [], &SizeEnv::new(), (runner.threads, held))?.arrays())
 }
@@ -345,10 +336,13 @@ fn tolerance(dtype: DType) -> f64 {
     }
 }
 
-fn agree(a: &[f64], b: &[f64], tolerance: f64) -> bool {
-    let finite = a.iter().chain(b).filter(|value| value.is_finite());
-    let scale = finite.fold(0.0, |most: f64, value| most.max(value.abs()));
-    agree_within(a, b, tolerance * scale)
+/// Whether a gradient is another one than a reference says. What is not finite in the reference says nothing: there the infinite
+/// derivatives of other examples meet zeros.
+fn contradicts(found: &[f64], reference: &[f64], tolerance: f64) -> bool {
+    let finite = found.iter().chain(reference).filter(|value| value.is_finite());
+    let slack = tolerance * finite.fold(0.0, |most: f64, value| most.max(value.abs()));
+    let differs = |(x, y): (&f64, &f64)| y.is_finite() && !(x.is_finite() && (x - y).abs() <= slack + 1e-300);
+    found.len() != reference.len() || found.iter().zip(reference).any(differs)
 }
 
 /// The same numbers but for rounding; what is not finite in one is not in the other.

@@ -6,6 +6,7 @@
 
 mod argument;
 mod asking;
+mod batch_data;
 mod compile;
 mod contracts;
 mod emit;
