@@ -4,10 +4,11 @@
 //! Always holds: no name changes, whatever the answer; the expression is computed from the names that it mentions, even if its
 //! value happens to be known.
 
+use super::effects::is_effect;
 use super::emit::{Stage, emit_graph};
 use super::interactive::{Interactive, Outlet, catch};
 use super::measure::{Measurement, repeat};
-use super::script::{Outside, Runner, is_effect};
+use super::script::{Outside, Runner};
 use super::{Error, Explanation, explain, files};
 use crate::check::{Functions, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};

@@ -9,6 +9,7 @@ mod asking;
 mod batch_data;
 mod compile;
 mod contracts;
+mod effects;
 mod emit;
 mod error;
 mod examples;
