@@ -64,6 +64,7 @@ pub mod codes {
         BUG = "E0901", "A fault in the compiler itself.";
         ZERO_GRADIENT = "W0101", "The expression does not depend on what it is differentiated by.";
         TIED_EXAMPLES = "W0102", "Examples are tied together, so one example's gradient costs a whole batch.";
+        NOT_FINITE = "W0103", "The gradient of an example is not finite.";
     }
 }
 

@@ -19,6 +19,7 @@ const UNSEEN: &[(&str, &str)] = &[
     ("E0506", "only code for a processor that this machine is not brings it about"),
     ("E0604", "only `microtome build` brings it about, and tests/native.rs does"),
     ("E0605", "only `microtome build` brings it about, and tests/native.rs does"),
+    ("W0103", "only `check --per-example` says it, and tests/explain.rs has it do so"),
     ("E0901", "a program that shows it is a fault to be mended, not an example"),
 ];
 

@@ -95,6 +95,7 @@ mod tests {
     use super::*;
     use crate::ops::elementwise::NOT;
     use crate::ops::reduction::SUM;
+    use crate::syntax::span::Span;
 
     fn at(parts: &[(usize, Size)]) -> Affine {
         Affine { loops: parts.to_vec(), ..Affine::default() }
@@ -109,7 +110,7 @@ mod tests {
             parallel: true,
             body,
             sink,
-            span: crate::syntax::span::Span::default(),
+            span: Span::default(),
         })
     }
 
@@ -122,7 +123,7 @@ mod tests {
             parallel: true,
             body,
             sink,
-            span: crate::syntax::span::Span::default(),
+            span: Span::default(),
         })
     }
 

@@ -196,7 +196,7 @@ impl Module {
     }
 
     /// Something done with a runner that does nothing to the world. It is told how long files have been read.
-    fn dry<T>(
+    pub(super) fn dry<T>(
         &self,
         options: &RunOptions,
         warn: &mut dyn FnMut(Warning),

@@ -6,12 +6,14 @@
 
 mod argument;
 mod asking;
+mod batch_data;
 mod build;
 mod compile;
 mod contracts;
 mod effects;
 mod emit;
 mod error;
+mod examples;
 mod explain;
 mod files;
 mod inputs;
@@ -30,6 +32,7 @@ pub use argument::{Argument, Element, Target};
 pub use build::{BuildKind, BuildOptions, Built};
 pub use emit::Stage;
 pub use error::{Error, Warning};
+pub use examples::ExampleCheck;
 pub use explain::Explanation;
 pub use inputs::InputSource;
 pub use interactive::{Answer, Interactive, LAST, Outlet};

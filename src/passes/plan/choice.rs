@@ -3,14 +3,11 @@
 //! In: a contraction as the planner sees it, and the tree that won. Out: a [`Choice`]: the plans, the winner first, with their costs.
 //! Always holds: nothing here changes what is chosen; it is only asked for when somebody wants to read it.
 
-use super::{Factor, Problem, Tree};
+use super::{EXHAUSTIVE, Factor, Problem, Tree};
 use crate::graph::{Graph, NodeId, Size, Type};
 use crate::ops::Labels;
 use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
-
-/// Up to so many operands other plans are looked for.
-const COMPARED: usize = 6;
 
 /// The most plans that are kept beside the winner.
 const OTHERS: usize = 3;
@@ -148,7 +145,7 @@ impl Plan {
 /// The best tree for each way to split all operands in two, from cheap to dear.
 fn others(problem: &Problem) -> Vec<Tree> {
     let count = problem.operands.len();
-    if !(3..=COMPARED).contains(&count) {
+    if !(3..=EXHAUSTIVE).contains(&count) {
         return Vec::new();
     }
     let full = (1u32 << count) - 1;

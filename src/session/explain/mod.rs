@@ -19,6 +19,7 @@ use crate::pipeline::{self, Context};
 use crate::runtime::memory;
 use crate::syntax::span::Span;
 use statistics::{Statistic, statistics};
+pub(super) use text::{line, snippet};
 
 /// What the compiler has made of a program, or of a part of it.
 #[derive(Clone, Debug)]

@@ -148,7 +148,9 @@ impl Reader<'_> {
         }
         match (self.form(a), self.form(b)) {
             (Form::Itself, Form::Itself) => Form::Pairs,
-            (Form::Power(p), Form::Itself) | (Form::Itself, Form::Power(p)) => Form::Power(p + 1),
+            (Form::Power(p), Form::Itself | Form::Magnitude) | (Form::Itself | Form::Magnitude, Form::Power(p)) => {
+                Form::Power(p + 1)
+            }
             (Form::Itself, _) => Form::Weighted { clipped: self.is_clipped(b) },
             (_, Form::Itself) => Form::Weighted { clipped: self.is_clipped(a) },
             _ => Form::Other,

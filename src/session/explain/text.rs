@@ -219,7 +219,7 @@ pub(super) fn extents(work: &Work) -> String {
 }
 
 /// The line on which an expression begins.
-pub(super) fn line(span: Span, sources: &Sources) -> String {
+pub(in crate::session) fn line(span: Span, sources: &Sources) -> String {
     let (_, text) = sources.get(span.file);
     match text.get(..span.start as usize) {
         Some(before) if span.end > span.start => format!("line {}", before.matches('\n').count() + 1),
@@ -228,7 +228,7 @@ pub(super) fn line(span: Span, sources: &Sources) -> String {
 }
 
 /// The expression in one line.
-pub(super) fn snippet(span: Span, sources: &Sources) -> String {
+pub(in crate::session) fn snippet(span: Span, sources: &Sources) -> String {
     let words: Vec<&str> = sources.text(span).split_whitespace().collect();
     let text = words.join(" ");
     match text.char_indices().nth(SNIPPET) {
