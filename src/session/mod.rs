@@ -6,6 +6,7 @@
 
 mod argument;
 mod asking;
+mod cache;
 mod compile;
 mod emit;
 mod error;
