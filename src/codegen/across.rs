@@ -7,6 +7,7 @@
 
 use super::body::Round;
 use super::collapse::{affines_mut, kept};
+use super::innermost::STRIP;
 use super::lanes::{self, Lanes};
 use super::nest::NestWriter;
 use super::plan::Plan;
@@ -107,6 +108,24 @@ impl NestWriter<'_, '_, '_> {
             return self.add_to(totals, &mut Round::new(round.counter, round.lanes, round.unroll));
         }
         let (first, end) = self.bounds(index);
+        let is_short = plan.nest.loops[index].as_const().is_some_and(|extent| extent <= STRIP);
+        if index + 2 < plan.depth() || is_short {
+            return self.reduce_range(index, first, end, round, totals);
+        }
+        // The innermost of the loops that are reduced over looks now and then whether it is asked to stop.
+        self.pieces(STRIP, first, end, totals, |nest, first, stop, totals| {
+            nest.reduce_range(index, first, stop, round, totals)
+        })
+    }
+
+    fn reduce_range(
+        &mut self,
+        index: usize,
+        first: Value,
+        end: Value,
+        round: &mut Round,
+        totals: Vec<Value>,
+    ) -> Vec<Value> {
         self.counted(first, end, totals, |nest, counter, totals| {
             nest.counters.push(counter);
             nest.open(index + 1);

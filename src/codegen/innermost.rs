@@ -19,7 +19,7 @@ use cranelift_codegen::ir::{InstBuilder, StackSlot, Value, types};
 
 /// After so many elements a loop looks whether it is asked to stop: a multiple of what any tier computes at a time, so that
 /// elements are computed, and added up, as in one go.
-const STRIP: i64 = 1 << 16;
+pub(super) const STRIP: i64 = 1 << 16;
 
 /// A loop that computes `lanes * unroll` elements at a time.
 struct Tier {
@@ -86,7 +86,7 @@ impl NestWriter<'_, '_, '_> {
     }
 
     /// Goes from `first` to `end` in pieces, with a look after each whether to stop.
-    fn pieces(
+    pub(super) fn pieces(
         &mut self,
         length: i64,
         first: Value,
