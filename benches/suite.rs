@@ -4,6 +4,11 @@
 //! Always holds: the peers under benches/peers compute the same on the same numbers, which `check`, the sum of the
 //! magnitudes of all results, bears out; the kernels that are compared take turns, after a call to warm up.
 
+#[path = "suite/arrays.rs"]
+mod arrays;
+#[path = "suite/compiling.rs"]
+mod compiling;
+
 use microtome::{Array, ArrayView, Error, Session};
 use std::time::{Duration, Instant};
 
@@ -46,7 +51,13 @@ fn main() -> Result<(), Error> {
     if options.threads == 1 {
         scalar_loops(&options)?;
     }
-    first_value(&options)
+    arrays::reductions(&options)?;
+    arrays::windows(&options)?;
+    arrays::products(&options)?;
+    if options.threads == 1 {
+        compiling::growth(&options)?;
+    }
+    compiling::first_value(&options)
 }
 
 impl Options {
@@ -199,28 +210,6 @@ fn scalar_loops(options: &Options) -> Result<(), Error> {
 /// Small whole numbers without an obvious order.
 fn letters(count: i64, factor: i64) -> Array {
     Array::from(ndarray::Array1::from_iter((0..count).map(|k| (k * k * factor + k) % 5)))
-}
-
-/// From a new session and the text of a program to the second moment of 256 examples; the process is warm.
-fn first_value(options: &Options) -> Result<(), Error> {
-    let start_of_others = NETWORK.find("fn plain_gradient").unwrap_or(0);
-    let wanted = NETWORK.find("fn second_moment").unwrap_or(0)..NETWORK.find("# Centred").unwrap_or(NETWORK.len());
-    let source = format!("{}{}", &NETWORK[..start_of_others], &NETWORK[wanted]);
-    let inputs = network_inputs(256);
-    let views: Vec<ArrayView<'_>> = inputs.iter().map(Array::view).collect();
-    let once = || -> Result<Vec<Array>, Error> {
-        let session = Session::with_threads(options.threads);
-        session.compile("second_moment.tome", &source)?.kernel("second_moment")?.call(&views)
-    };
-    let check = magnitude(&once()?);
-    let mut times = Vec::new();
-    for _ in 0..if options.quick { 3 } else { 9 } {
-        let start = Instant::now();
-        std::hint::black_box(once()?);
-        times.push(start.elapsed().as_secs_f64());
-    }
-    print("first value", "second moment", 256, "f32", times, check);
-    Ok(())
 }
 
 /// Calls the cases in turn, round after round, and prints a figure for each.

@@ -57,6 +57,58 @@ def chain_input(n):
     return single((n,), -3.0, 3.0)
 
 
+def matrix(rows, columns, low, high):
+    return spread(rows * columns, low, high).reshape(rows, columns)
+
+
+def reduced():
+    """What is reduced."""
+    return matrix(*((500, 400) if QUICK else (2000, 1000)), -3.0, 3.0)
+
+
+def reductions(peer, x, functions):
+    """Measures functions of a matrix, by the name of the figure."""
+    n = int(np.prod(tuple(x.shape)))
+    measure(peer, "reductions", n, "f64", [(name, lambda f=f: f(x)) for name, f in functions])
+
+
+SIDE = 128 if QUICK else 512
+FIELD = 256 if QUICK else 2048
+SERIES = 100_000 if QUICK else 1_000_000
+TAPS = (SIDE - 10) ** 2 * 121
+
+
+def image():
+    """An image and the weights of its windows."""
+    return matrix(SIDE, SIDE, 0.0, 1.0), matrix(11, 11, -1.0, 1.0)
+
+
+def field():
+    return matrix(FIELD, FIELD, 0.0, 1.0)
+
+
+def series():
+    return spread(SERIES, -1.0, 1.0)
+
+
+def windows(peer, elevens, diffused, moving_mean):
+    """Measures calls for the windows, the stencil and the moving mean."""
+    measure(peer, "windows", TAPS, "f64", [("windows of 11 × 11", elevens), ("windows of a × b", elevens)])
+    measure(peer, "windows", (FIELD - 2) ** 2 * 5, "f64", [("stencil of 5 points", diffused)])
+    measure(peer, "windows", (SERIES - 24) * 25, "f64", [("moving mean of 25", moving_mean)])
+
+
+def products(peer, convert, multiply):
+    """Measures matrix products of arrays that `convert` makes of NumPy's."""
+    shapes = [(64, 64, 64), (256, 256, 256), (256, 784, 128), (1024, 1024, 1024)]
+    for n, k, m in shapes[:2] if QUICK else shapes:
+        name = f"{n} × {k} × {m}"
+        a, b = convert(matrix(n, k, -1.0, 1.0)), convert(matrix(k, m, -1.0, 1.0))
+        measure(peer, "matrix products", n * k * m, "f64", [(name, lambda: multiply(a, b))])
+        c, d = convert(single((n, k), -1.0, 1.0)), convert(single((k, m), -1.0, 1.0))
+        measure(peer, "matrix products", n * k * m, "f32", [(name, lambda: multiply(c, d))])
+
+
 # Names of the figures, as in benches/suite.rs.
 BLACK_SCHOLES = "Black–Scholes"
 SUM = "sum(2xy + x)"

@@ -112,6 +112,47 @@ def elementwise(n):
     common.measure(PEER, "elementwise", n, "f32", singles)
 
 
+REDUCTIONS = [
+    ("sums of rows", lambda x: (x * x).sum(axis=1)),
+    ("sums of columns", lambda x: (x * x).sum(axis=0)),
+    ("softmax of rows", lambda x: jax.nn.softmax(x, axis=1)),
+    ("logsumexp of rows", lambda x: jax.nn.logsumexp(x, axis=1)),
+    ("standardised rows", lambda x: (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)),
+    ("largest of each row", lambda x: x.argmax(axis=1)),
+]
+
+
+def compiled(function, *arguments):
+    return case("", function, arguments)[1]
+
+
+def arrays():
+    functions = [(name, jax.jit(f)) for name, f in REDUCTIONS]
+    blocked = [(name, lambda x, f=f: jax.block_until_ready(f(x))) for name, f in functions]
+    common.reductions(PEER, jnp.asarray(common.reduced()), blocked)
+    image, weights = (jnp.asarray(a) for a in common.image())
+
+    def elevens(x, k):
+        return jax.lax.conv(x[None, None], k[None, None], (1, 1), "VALID")[0, 0]
+
+    def diffused(u):
+        centre = u[1:-1, 1:-1]
+        around = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2]
+        return centre + 0.1 * (around - 4.0 * centre)
+
+    def moving_mean(x):
+        return jax.lax.reduce_window(x, 0.0, jax.lax.add, (25,), (1,), "valid") / 25.0
+
+    common.windows(
+        PEER,
+        compiled(elevens, image, weights),
+        compiled(diffused, jnp.asarray(common.field())),
+        compiled(moving_mean, jnp.asarray(common.series())),
+    )
+    multiply = jax.jit(jnp.matmul)
+    common.products(PEER, jnp.asarray, lambda a, b: jax.block_until_ready(multiply(a, b)))
+
+
 def first_value():
     """Trace, compile and run the second moment of 256 examples, with JAX itself warm."""
     x, y, *parameters = (jnp.asarray(a) for a in common.network_inputs(256))
@@ -131,6 +172,7 @@ def main():
         network(n)
     for n in common.LENGTHS:
         elementwise(n)
+    arrays()
     first_value()
 
 

@@ -53,6 +53,42 @@ def bound_sum(x, y):
     return total
 
 
+@njit(parallel=True)
+def elevens(x, k):
+    rows, columns = x.shape[0] - k.shape[0] + 1, x.shape[1] - k.shape[1] + 1
+    out = np.empty((rows, columns))
+    for i in prange(rows):
+        for j in range(columns):
+            total = 0.0
+            for p in range(k.shape[0]):
+                for q in range(k.shape[1]):
+                    total += x[i + p, j + q] * k[p, q]
+            out[i, j] = total
+    return out
+
+
+@njit(parallel=True)
+def diffused(u):
+    n, m = u.shape
+    out = np.empty((n - 2, m - 2))
+    for i in prange(1, n - 1):
+        for j in range(1, m - 1):
+            around = u[i + 1, j] + u[i - 1, j] + u[i, j + 1] + u[i, j - 1]
+            out[i - 1, j - 1] = u[i, j] + 0.1 * (around - 4.0 * u[i, j])
+    return out
+
+
+@njit(parallel=True)
+def moving_mean(x):
+    out = np.empty(len(x) - 24)
+    for i in prange(len(out)):
+        total = 0.0
+        for k in range(25):
+            total += x[i + k]
+        out[i] = total / 25.0
+    return out
+
+
 def main():
     for n in common.LENGTHS:
         prices, pair, v = common.options(n), common.sum_inputs(n), common.chain_input(n)
@@ -62,6 +98,9 @@ def main():
         ]
         common.measure(PEER, "elementwise", n, "f64", doubles)
         common.measure(PEER, "elementwise", n, "f32", [(common.CHAIN, lambda: chain(v))])
+    image, weights = common.image()
+    field, series = common.field(), common.series()
+    common.windows(PEER, lambda: elevens(image, weights), lambda: diffused(field), lambda: moving_mean(series))
 
 
 main()

@@ -109,6 +109,54 @@ def elementwise(n):
     common.measure(PEER, "elementwise", n, "f32", chain)
 
 
+def softmax(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    e /= e.sum(axis=1, keepdims=True)
+    return e
+
+
+def logsumexp(x):
+    most = x.max(axis=1)
+    return most + np.log(np.exp(x - most[:, None]).sum(axis=1))
+
+
+REDUCTIONS = [
+    ("sums of rows", lambda x: np.einsum("nm,nm->n", x, x)),
+    ("sums of columns", lambda x: np.einsum("nm,nm->m", x, x)),
+    ("softmax of rows", softmax),
+    ("logsumexp of rows", logsumexp),
+    ("standardised rows", lambda x: (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)),
+    ("largest of each row", lambda x: x.argmax(axis=1)),
+]
+
+
+def windows():
+    """Windows tap by tap: a slice of the image for each weight."""
+    image, weights = common.image()
+    field, series = common.field(), common.series()
+    side = common.SIDE - 10
+
+    def elevens():
+        out = np.zeros((side, side))
+        for p in range(11):
+            for q in range(11):
+                out += image[p : p + side, q : q + side] * weights[p, q]
+        return out
+
+    def diffused():
+        centre = field[1:-1, 1:-1]
+        around = field[2:, 1:-1] + field[:-2, 1:-1] + field[1:-1, 2:] + field[1:-1, :-2]
+        return centre + 0.1 * (around - 4.0 * centre)
+
+    def moving_mean():
+        out = np.zeros(common.SERIES - 24)
+        for k in range(25):
+            out += series[k : k + len(out)]
+        return out / 25.0
+
+    common.windows(PEER, elevens, diffused, moving_mean)
+
+
 def main():
     for n in common.BATCHES:
         inputs = common.network_inputs(n)
@@ -116,6 +164,9 @@ def main():
         common.measure(PEER, "network", n, "f32", cases)
     for n in common.LENGTHS:
         elementwise(n)
+    common.reductions(PEER, common.reduced(), REDUCTIONS)
+    windows()
+    common.products(PEER, lambda a: a, np.matmul)
 
 
 main()

@@ -108,11 +108,41 @@ def elementwise(n):
     common.measure(PEER, "elementwise", n, "f32", singles)
 
 
+REDUCTIONS = [
+    ("sums of rows", lambda x: (x * x).sum(dim=1)),
+    ("sums of columns", lambda x: (x * x).sum(dim=0)),
+    ("softmax of rows", lambda x: torch.softmax(x, dim=1)),
+    ("logsumexp of rows", lambda x: torch.logsumexp(x, dim=1)),
+    ("standardised rows", lambda x: (x - x.mean(dim=1, keepdim=True)) / x.std(dim=1, keepdim=True, correction=0)),
+    ("largest of each row", lambda x: x.argmax(dim=1)),
+]
+
+
+def arrays():
+    common.reductions(PEER, torch.from_numpy(common.reduced()), REDUCTIONS)
+    image, weights = (torch.from_numpy(a) for a in common.image())
+    field, series = torch.from_numpy(common.field()), torch.from_numpy(common.series())
+
+    def diffused():
+        centre = field[1:-1, 1:-1]
+        around = field[2:, 1:-1] + field[:-2, 1:-1] + field[1:-1, 2:] + field[1:-1, :-2]
+        return centre + 0.1 * (around - 4.0 * centre)
+
+    common.windows(
+        PEER,
+        lambda: torch.nn.functional.conv2d(image[None, None], weights[None, None])[0, 0],
+        diffused,
+        lambda: torch.nn.functional.avg_pool1d(series[None, None], 25, stride=1)[0, 0],
+    )
+    common.products(PEER, torch.from_numpy, torch.matmul)
+
+
 def main():
     for n in common.BATCHES:
         network(n)
     for n in common.LENGTHS:
         elementwise(n)
+    arrays()
 
 
 main()

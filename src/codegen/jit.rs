@@ -65,6 +65,12 @@ impl Compiled {
         unsafe { execute::run(self.0.entry, &self.0.layout, buffers, sizes, threads, None) }
     }
 
+    /// Whether both are handles of the same code.
+    #[cfg(test)]
+    pub(crate) fn is_same(&self, other: &Compiled) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The bytes that a call at these sizes needs beyond its inputs; sizes that only running tells count as 0.
     ///
     /// # Errors

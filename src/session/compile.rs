@@ -55,6 +55,28 @@ impl Runnable {
         Ok(Runnable::Native { faults: kernel.faults, code, arenas: Arenas::default(), results })
     }
 
+    /// The same code with scratch memory of its own; none for the interpreter.
+    pub fn again(&self) -> Option<Runnable> {
+        match self {
+            Runnable::Native { faults, code, results, .. } => Some(Runnable::Native {
+                faults: faults.clone(),
+                code: code.clone(),
+                arenas: Arenas::default(),
+                results: results.clone(),
+            }),
+            Runnable::Interpreted(_) => None,
+        }
+    }
+
+    /// Whether both run the same code.
+    #[cfg(test)]
+    pub fn is_same_code(&self, other: &Runnable) -> bool {
+        match (self, other) {
+            (Runnable::Native { code: a, .. }, Runnable::Native { code: b, .. }) => a.is_same(b),
+            _ => false,
+        }
+    }
+
     /// Prepares a graph for the interpreter.
     pub fn interpreted(graph: &Graph, context: &mut Context) -> Result<Runnable> {
         let graph = pipeline::run_only(graph, context, pipeline::REFERENCE)?;

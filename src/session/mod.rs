@@ -8,6 +8,7 @@ mod argument;
 mod asking;
 mod batch_data;
 mod build;
+mod cache;
 mod compile;
 mod contracts;
 mod effects;

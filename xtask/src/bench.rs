@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 /// Scripts under benches/peers.
 const PEERS: &[&str] = &["numpy_hand.py", "jax_peer.py", "torch_peer.py", "numba_peer.py"];
 /// C programs under benches/peers, built with `gcc -O3 -march=native`; they use one thread.
-const C_PEERS: &[&str] = &["scalar_loops.c"];
+const C_PEERS: &[&str] = &["scalar_loops.c", "windows.c"];
 /// How often every contestant gets its turn; the figures of a table are medians over the turns.
 pub const TURNS: usize = 3;
 
@@ -24,7 +24,8 @@ pub const TURNS: usize = 3;
 pub struct Row {
     /// Who was measured.
     pub peer: String,
-    /// Which table it belongs to: `network`, `growth`, `elementwise`, `scalar loops`, `first value`.
+    /// Which table it belongs to: `network`, `growth`, `elementwise`, `reductions`, `windows`,
+    /// `matrix products`, `scalar loops`, `compile time`, `first value`.
     pub group: String,
     /// What was computed.
     pub name: String,

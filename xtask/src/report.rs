@@ -38,7 +38,11 @@ pub fn tables(run: &Run) -> String {
     }
     text += &growth(run);
     text += &elementwise(run);
+    text += &each(run, "reductions", "Reductions of 2000 × 1000 numbers, nanoseconds per element");
+    text += &each(run, "windows", "Windows, nanoseconds per tap");
+    text += &products(run);
     text += &scalar_loops(run);
+    text += &compiling(run);
     text + &first_value(run)
 }
 
@@ -81,6 +85,27 @@ fn elementwise(run: &Run) -> String {
     table("Elementwise, nanoseconds per element", &rows, label, |row| {
         format!("{:.2}", row.median_s / row.n as f64 * 1e9)
     })
+}
+
+/// A group as nanoseconds per element.
+fn each(run: &Run, group: &str, title: &str) -> String {
+    let rows: Vec<&Row> = run.rows.iter().filter(|row| row.group == group).collect();
+    let label = |row: &Row| format!("{}, {}", row.name, threads_named(row.threads));
+    table(title, &rows, label, |row| format!("{:.3}", row.median_s / row.n as f64 * 1e9))
+}
+
+fn products(run: &Run) -> String {
+    let rows: Vec<&Row> = run.rows.iter().filter(|row| row.group == "matrix products").collect();
+    let label = |row: &Row| format!("{}, {}, {}", row.name, row.dtype, threads_named(row.threads));
+    let title = "Matrix products, GFLOP/s (more is better)";
+    table(title, &rows, label, |row| format!("{:.1}", 2.0 * row.n as f64 / row.median_s / 1e9))
+}
+
+/// From a text that is new to a first value, by the length of the program.
+fn compiling(run: &Run) -> String {
+    let rows: Vec<&Row> = run.rows.iter().filter(|row| row.group == "compile time").collect();
+    let cell = |row: &Row| format!("{} ({} each)", duration(row.median_s), duration(row.median_s / row.n as f64));
+    table("Compile time: source text to a first value, 1 thread", &rows, |row| row.name.clone(), cell)
 }
 
 fn scalar_loops(run: &Run) -> String {
