@@ -183,3 +183,26 @@ fn has(isa: &dyn TargetIsa, flag: &str) -> bool {
 pub(super) fn has_vectors(isa: &dyn TargetIsa) -> bool {
     isa.name() == "aarch64" || has(isa, "has_sse42")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::runtime::native::program::missing;
+
+    #[test]
+    fn this_machine_has_what_its_own_code_needs() {
+        for cpu in [Cpu::Baseline, Cpu::Native] {
+            let features = Target::for_object(None, cpu).unwrap().features();
+            assert_eq!(missing(&features), [""; 0], "{cpu:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_does_not_exist_is_an_error() {
+        for name in ["pdp11-dec-unix", "", "x86_64", "s390x-unknown-linux-gnu", "wasm32-unknown-unknown"] {
+            let target = Target::for_object(Some(name), Cpu::Baseline);
+            assert_eq!(target.is_ok(), name == "x86_64", "{name}");
+        }
+    }
+}

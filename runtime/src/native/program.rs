@@ -79,10 +79,10 @@ macro_rules! features {
 
 #[cfg(target_arch = "x86_64")]
 features!(is_x86_feature_detected: "sse3" "ssse3" "cmpxchg16b" "sse4.1" "sse4.2" "avx" "avx2" "fma" "popcnt" "bmi1" "bmi2"
-    "lzcnt" "avx512bitalg" "avx512dq" "avx512f" "avx512vl" "avx512vbmi");
+    "lzcnt" "avx512bitalg" "avx512dq" "avx512f" "avx512vl" "avx512vbmi" "avx512vnni" "avxvnni");
 
 #[cfg(target_arch = "aarch64")]
-features!(is_aarch64_feature_detected: "lse" "paca" "pacg" "fp16");
+features!(is_aarch64_feature_detected: "lse" "paca" "fp16" "dotprod" "i8mm");
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 fn has(_: &str) -> bool {
