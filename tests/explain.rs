@@ -67,6 +67,22 @@ fn statistics_have_their_names() {
 }
 
 #[test]
+fn sizes_that_are_numbers_count_examples_too() {
+    let source = format!(
+        "{NET}let c = cost(random.normal(1, 20, 3), [k % 4 for k in 0:20], zeros(3, 4), zeros(4))
+let w = 2.0
+let e = [(w * f64(k) - 1.0)^2 for k in 0:20]
+print(sum(c), mean(grad(e[i], w)^2 for i in 0:20), sum(grad(e[i], w)^2 for i in 0:20))
+"
+    );
+    let found = json(&explained(&source, None, &[]));
+    let parts = found["parts"].as_array().unwrap();
+    let names: Vec<&str> =
+        parts.last().unwrap()["statistics"].as_array().unwrap().iter().filter_map(|s| s["name"].as_str()).collect();
+    assert!(names.iter().any(|name| name.starts_with("second moment of per-example gradients")), "{names:?}");
+}
+
+#[test]
 fn a_tie_is_shown_and_a_loop_is_named() {
     let tied = "fn f(x: f64[n, d], w: f64[d]) {
     let z = x @ w

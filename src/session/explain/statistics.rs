@@ -186,13 +186,20 @@ impl Reader<'_> {
         let Op::Reduce { kind, .. } = &self.graph.node(reduced).op else { return None };
         let divided = self.users(reduced).iter().find(|user| {
             let by = self.operands(**user, "divide").filter(|(above, _)| *above == reduced).map(|(_, by)| by);
-            by.is_some_and(|by| self.graph.as_size(by).is_some() || matches!(self.graph.node(by).op, Op::Size(_)))
+            by.is_some_and(|by| self.counts(by, var))
         });
         let (how, at) = match (kind.name, divided) {
             ("sum", Some(divided)) => ("mean", *divided),
             (name, _) => (name, reduced),
         };
         Some(Statistic { span: self.graph.node(at).span, name: reduction(how, &form) })
+    }
+
+    /// Whether a number is that of the examples: a size, or in a program, where sizes are numbers, that number.
+    fn counts(&self, id: NodeId, var: VarId) -> bool {
+        let number = self.graph.as_constant(id).map(|constant| constant.as_f64());
+        let examples = self.graph.var(var).extent.as_const().map(|examples| examples as f64);
+        self.graph.as_size(id).is_some() || (number.is_some() && number == examples)
     }
 
     /// What is made of the gradient of a mean or a sum: no statistic of examples.
