@@ -29,7 +29,8 @@ fn settle(steps: i64) -> f64 {
 /// The kernel's types in Rust. They are compared with the function's when the handle is made.
 type SecondMoment = fn(Array2<f64>, Array1<f64>, Array1<f64>) -> Array1<f64>;
 
-fn main() -> Result<(), Error> {
+/// All of it, in order.
+pub fn main() -> Result<(), Error> {
     // A session says how many threads its kernels share. It and the module may go; kernels stay.
     let module = Session::with_threads(2).compile("model.tome", PROGRAM)?;
     let second_moment = module.kernel("second_moment")?.typed::<SecondMoment>()?;

@@ -53,6 +53,11 @@ pub mod codes {
         INPUT = "E0603", "An input of the program is missing, misshapen or surplus.";
         LIMIT = "E0701", "The program is larger than the compiler's limit.";
         NOT_AVAILABLE = "E0702", "Part of the language that this version does not compile.";
+        TIME_CONTRACT = "E0801", "A function takes more time than its contract allows.";
+        MEMORY_CONTRACT = "E0802", "A function takes more memory than its contract allows.";
+        UNBOUNDED = "E0803", "Nothing bounds the cost of a function with a contract.";
+        MIXED = "E0804", "Examples that a contract keeps apart depend on each other.";
+        CONTRACT = "E0805", "A contract that does not say what it bounds.";
         BUG = "E0901", "A fault in the compiler itself.";
         ZERO_GRADIENT = "W0101", "The expression does not depend on what it is differentiated by.";
         TIED_EXAMPLES = "W0102", "Examples are tied together, so one example's gradient costs a whole batch.";

@@ -5,10 +5,8 @@
 //! Always holds: what is written compiles without warnings, and reads no file when it runs.
 //!
 //! ```no_run
-//! // build.rs; `microtome` stands among the build-dependencies and among the dependencies.
-//! fn main() {
-//!     microtome::embed::compile("src/kernels.tome");
-//! }
+//! // The body of `main` in build.rs; `microtome` stands among the build-dependencies and among the dependencies.
+//! microtome::embed::compile("src/kernels.tome");
 //! ```
 //!
 //! ```ignore
@@ -127,9 +125,8 @@ const HANDLES: &str = "
 ///
 /// # Errors
 /// None, unless microtome is of another version than the one that wrote this.
-#[allow(clippy::type_complexity)]
+#[allow(non_snake_case, clippy::type_complexity)]
 pub mod kernel {
-    #![allow(non_snake_case)]
 ";
 
 fn header(program: &Module) -> String {

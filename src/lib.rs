@@ -84,8 +84,9 @@ pub use runtime::array::{Array, ArrayView, ArrayViewMut, DType};
 pub use runtime::control::Control;
 #[doc(inline)]
 pub use session::{
-    Answer, Argument, Element, Error, InputSource, Interactive, Kernel, KernelType, LAST, Measurement, Module, Outcome,
-    Outlet, Output, Parameter, Pattern, RunOptions, Session, Signature, Stage, Target, TypedKernel, ValueType, Warning,
+    Answer, Argument, Element, Error, Explanation, InputSource, Interactive, Kernel, KernelType, LAST, Measurement,
+    Module, Outcome, Outlet, Output, Parameter, Pattern, RunOptions, Session, Signature, Stage, Target, TypedKernel,
+    ValueType, Warning,
 };
 
 /// The page about embedding, whose programs run as tests.

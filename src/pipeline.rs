@@ -15,6 +15,8 @@ pub struct Context {
     pub expected: SizeEnv,
     /// Warnings so far.
     pub warnings: Vec<Box<Diagnostic>>,
+    /// How contractions were planned, if somebody wants to know.
+    pub choices: Option<Vec<passes::Choice>>,
 }
 
 /// A pass: a name, a sentence, and a function from graph to graph.
@@ -57,7 +59,7 @@ pub const PASSES: &[Pass] = &[
     Pass {
         name: "planned",
         sentence: "orders each contraction's products, at the sizes to expect",
-        run: |graph, context| Ok(passes::plan(graph, &context.expected)),
+        run: |graph, context| Ok(passes::plan(graph, &context.expected, context.choices.as_mut())),
     },
 ];
 

@@ -5,6 +5,9 @@
 //! Always holds: what does not fit is an error that names both sides, and nothing is read or written past its end.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+#[allow(dead_code)]
+#[path = "../examples/embed.rs"]
+mod example;
 mod harness;
 #[path = "golden/kernels.rs"]
 #[rustfmt::skip]
@@ -180,6 +183,23 @@ fn a_limit_on_memory_is_kept() {
     }
     control.limit_memory(None);
     kernel(source, "table").under(control).call(Array1::<f64>::ones(1000)).unwrap();
+}
+
+#[test]
+fn a_view_that_is_larger_than_memory_is_refused() {
+    let sum = kernel("fn total(x: f64[n]) = sum(x)", "total");
+    let one = array![1.0];
+    let many = one.broadcast(1usize << 44).unwrap();
+    for result in [sum.call(many), sum.interpret(many)] {
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains("E0504") && text.contains("128.0 TiB are needed"), "{text}");
+    }
+    assert_eq!(sum.call(one.broadcast(1000).unwrap()).unwrap(), [Array::from(1000.0)]);
+}
+
+#[test]
+fn the_example_runs() {
+    example::main().unwrap();
 }
 
 #[test]

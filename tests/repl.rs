@@ -207,7 +207,7 @@ fn commands_answer() {
         (":time sum(x)", "compiled in"),
         (":bench sum(x)", "middle half"),
         (":emit graph sin(x)", "map sin"),
-        (":explain sum(x^2)", "loops"),
+        (":explain sum(x^2)", "scalar operations"),
         (":vars", "x  f64[4]"),
         (":threads 1", "1 threads"),
         (":set interpret on", ">"),

@@ -11,15 +11,22 @@ It works without scikit-learn; with it, it is one of its estimators, for pipelin
 
 from __future__ import annotations
 
-import microtome as mt
 import numpy as np
+
+import microtome as mt
 
 try:
     from sklearn.base import BaseEstimator, RegressorMixin
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    BaseEstimator = RegressorMixin = object
     validate_data = check_is_fitted = None
+
+    class BaseEstimator:
+        """Nothing that is needed here."""
+
+    class RegressorMixin:
+        """Nothing that is needed here."""
+
 
 PROGRAM = mt.compile("""
 fn cost(X: f64[n, d], y: f64[n], w: f64[d], delta: f64) -> f64[n] {
@@ -69,7 +76,8 @@ class RobustRegressor(RegressorMixin, BaseEstimator):
         w, delta = np.zeros(rows.shape[1]), float(self.delta)
         ridge = 1e-12 * np.eye(len(w))
         cost, gradient, hessian = PROGRAM["model"](rows, y, w, delta)
-        for self.n_iter_ in range(1, self.max_iter + 1):
+        for step_count in range(1, self.max_iter + 1):
+            self.n_iter_ = step_count
             step, length = np.linalg.lstsq(hessian + ridge, -gradient, rcond=None)[0], 1.0
             # Halve the step until the cost falls: far from the fit the Hessian is nearly flat.
             while length > 1e-10:

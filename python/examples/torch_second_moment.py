@@ -15,8 +15,9 @@ import os
 import sys
 from pathlib import Path
 
-import microtome as mt
 import numpy as np
+
+import microtome as mt
 
 try:
     import torch

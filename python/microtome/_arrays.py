@@ -104,7 +104,9 @@ def _bits(value: np.ndarray | np.generic, name: str, is_memory: bool) -> np.ndar
             return np.asarray(value, dtype=_ml_dtypes.bfloat16).view(np.uint16)
         bits = np.asarray(value, dtype=np.float32).view(np.uint32).astype(np.uint64)
         # To the nearest, ties to even; NaN stays NaN.
-        rounded = np.where(np.isnan(np.asarray(value, dtype=np.float32)), 0x7FC0, (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16)
+        rounded = np.where(
+            np.isnan(np.asarray(value, dtype=np.float32)), 0x7FC0, (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+        )
         return rounded.astype(np.uint16)
     message = f"{name} is bf16, the argument's elements are {value.dtype}"
     raise ArgumentError.because("E0301", message, "convert it: x.astype(ml_dtypes.bfloat16)")

@@ -45,7 +45,8 @@ class Diagnostic:
         """Reads one as the compiler writes it."""
         fields = json.loads(line)
         labels = tuple(
-            Label(label["file"], Place(**label["start"]), Place(**label["end"]), label["text"]) for label in fields["labels"]
+            Label(label["file"], Place(**label["start"]), Place(**label["end"]), label["text"])
+            for label in fields["labels"]
         )
         return Diagnostic(
             fields["code"], fields["severity"], fields["message"], labels, fields["help"], tuple(fields["notes"])
@@ -83,7 +84,14 @@ class ArgumentError(RunError, TypeError):
     @staticmethod
     def because(code: str, message: str, help: str | None = None) -> ArgumentError:
         """One with a diagnostic that has no place in a program."""
-        fields = {"code": code, "severity": "error", "message": message, "labels": [], "help": help, "notes": []}
+        fields: dict[str, object] = {
+            "code": code,
+            "severity": "error",
+            "message": message,
+            "labels": [],
+            "help": help,
+            "notes": [],
+        }
         rendered = f"error[{code}]: {message}" + (f"\n  help: {help}" if help else "")
         return ArgumentError(rendered, json.dumps(fields))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import html
 import inspect
+import keyword
 import threading
 import warnings
 from functools import cached_property
@@ -66,6 +67,10 @@ class Kernel:
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Arguments in order, as Python binds them."""
+        rest = self._parameters[len(args) :]
+        if len(args) + len(kwargs) == len(self._parameters) and all(name in kwargs for name, _ in rest):
+            return args + tuple(kwargs[name] for name, _ in rest)
+        kwargs = {python_name(name): value for name, value in kwargs.items()}
         try:
             return self.__signature__.bind(*args, **kwargs).args
         except TypeError as error:
@@ -117,7 +122,9 @@ class Kernel:
     @cached_property
     def __signature__(self) -> inspect.Signature:
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        parameters = [inspect.Parameter(name, kind, annotation=ty.annotation()) for name, ty in self._parameters]
+        parameters = [
+            inspect.Parameter(python_name(name), kind, annotation=ty.annotation()) for name, ty in self._parameters
+        ]
         return inspect.Signature(parameters, return_annotation=self._result.annotation())
 
     def emit(self, stage: str) -> str:
@@ -152,6 +159,11 @@ class Kernel:
 
     def __hash__(self) -> int:
         return hash((self.name, tuple(self._core.texts)))
+
+
+def python_name(name: str) -> str:
+    """A name that Python may keep for itself, as Python code can write it."""
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _flat(out: Any) -> Any:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import inspect
 import os
 import textwrap
-from collections.abc import Iterator, Mapping
-from typing import Any, Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from . import _core
 from ._errors import CompileError, Diagnostic
@@ -110,4 +110,3 @@ def kernel(function: Callable[..., Any]) -> Kernel:
     made.__module__, made.__qualname__ = function.__module__, function.__qualname__
     made.__wrapped__ = function  # type: ignore[attr-defined]
     return made
-

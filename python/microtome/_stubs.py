@@ -6,9 +6,7 @@ Always holds: a size of the language has the same name in the stub.
 
 from __future__ import annotations
 
-import keyword
-
-from ._kernel import Kernel
+from ._kernel import Kernel, python_name
 from ._program import Program
 
 _HEAD = """\
@@ -39,8 +37,8 @@ def stubs(program: Program | Kernel) -> str:
 
 def _function(kernel: Kernel) -> str:
     signature = kernel.__signature__
-    # A name that Python keeps for itself can only be passed by position.
-    names = [f"{name}_" if keyword.iskeyword(name) else name for name in signature.parameters]
-    listed = [f"{name}: {p.annotation}" for name, p in zip(names, signature.parameters.values())]
+    listed = [f"{name}: {parameter.annotation}" for name, parameter in signature.parameters.items()]
+    listed += ["*", "out: Any = None"]
     documentation = "\n    ".join([f'"""{kernel.signature}', *kernel._core.documentation.splitlines()])
-    return f'def {kernel.name}({", ".join([*listed, "*", "out: Any = None"])}) -> {signature.return_annotation}:\n    {documentation}"""\n'
+    head = f"def {python_name(kernel.name)}({', '.join(listed)}) -> {signature.return_annotation}:"
+    return f'{head}\n    {documentation}"""\n'

@@ -6,8 +6,9 @@ Always holds: the arrays of a value come in the order in which the kernel has th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import numpy as np
 

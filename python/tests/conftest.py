@@ -1,7 +1,8 @@
 """What the tests share."""
 
-import microtome as mt
 import pytest
+
+import microtome as mt
 
 ROWS = """
 # The weighted sum of each row, and a constant.

@@ -3,16 +3,24 @@
 import inspect
 from concurrent.futures import ThreadPoolExecutor
 
-import microtome as mt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+
+import microtome as mt
 
 
 def test_arrays_of_any_strides(rows):
     wide = np.arange(48.0).reshape(6, 8)
     w = np.array([1.0, 0.0, 2.0, -1.0])
-    views = [wide[:, :4], wide[::-1, 7:3:-1], wide[::2, 1::2], np.broadcast_to(w, (6, 4)), wide[:4, :4].T, np.asfortranarray(wide[:, :4])]
+    views = [
+        wide[:, :4],
+        wide[::-1, 7:3:-1],
+        wide[::2, 1::2],
+        np.broadcast_to(w, (6, 4)),
+        wide[:4, :4].T,
+        np.asfortranarray(wide[:, :4]),
+    ]
     for view in views:
         assert_array_equal(rows(view, w, 1.0), view @ w + 1.0)
     assert rows(np.zeros((0, 3)), np.ones(3), 0.0).shape == (0,)
@@ -42,6 +50,13 @@ def test_arguments_by_name(rows):
         assert_array_equal(result, [4.0, 4.0])
     assert list(inspect.signature(rows).parameters) == ["x", "w", "c"]
     assert rows.__name__ == "rows" and "weighted sum" in rows.__doc__
+
+
+def test_names_that_python_keeps_for_itself():
+    f = mt.compile("fn f(class: f64, k: f64) = class - k")["f"]
+    assert f(3.0, 1.0) == f(class_=3.0, k=1.0) == f(**{"class": 3.0, "k": 1.0}) == 2.0
+    with pytest.raises(mt.ArgumentError, match="missing a required argument: 'class_'"):
+        f(k=1.0)
 
 
 def test_numbers_and_lists_take_the_type_of_the_parameter():

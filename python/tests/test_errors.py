@@ -2,10 +2,11 @@
 
 import pickle
 
-import microtome as mt
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+
+import microtome as mt
 
 
 def test_a_program_that_does_not_compile():
@@ -44,7 +45,11 @@ def test_what_a_program_does_not_have():
 
 
 WRONG = [
-    (lambda x, w: (x.astype(np.float32), w, 0.0), "E0301", "`x` of `rows` is f64\\[_, _\\], the argument's elements are float32"),
+    (
+        lambda x, w: (x.astype(np.float32), w, 0.0),
+        "E0301",
+        "`x` of `rows` is f64\\[_, _\\], the argument's elements are float32",
+    ),
     (lambda x, w: (x, w.astype(int), 0.0), "E0301", "`w` of `rows`.*int64"),
     (lambda x, w: (x, w.astype(">f8"), 0.0), "E0301", "`w` of `rows`.*>f8"),
     (lambda x, w: (x, w + 1j, 0.0), "E0301", "complex128"),
@@ -124,6 +129,14 @@ def test_too_much_memory():
     x = np.zeros(4_000_000)
     with pytest.raises(mt.RunError, match="TiB are needed"):
         table(x, x)
+
+
+def test_a_view_that_is_larger_than_memory():
+    total = mt.compile("fn total(x: f64[n]) = sum(x)")["total"]
+    many = np.broadcast_to(np.ones(1), 1 << 44)
+    for call in [total, total.interpret]:
+        with pytest.raises(mt.RunError, match="128.0 TiB are needed"):
+            call(many)
 
 
 def test_warnings_are_told_once():

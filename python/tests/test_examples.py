@@ -29,7 +29,9 @@ def test_training_on_numpy_arrays(capsys):
 
 
 def test_training_with_torch(capsys):
-    pytest.importorskip("torch", reason="the loop with PyTorch runs where it is installed; the loop on NumPy arrays is tested above")
+    pytest.importorskip(
+        "torch", reason="the loop with PyTorch runs where it is installed; the loop on NumPy arrays is tested above"
+    )
     module = example("torch_second_moment")
     losses = module.main(20)
     assert_allclose(losses, module.train_with_numpy(20), rtol=1e-3)
@@ -45,7 +47,9 @@ def test_the_estimator(capsys):
 
 
 def test_the_estimator_by_scikit_learn_s_rules():
-    checks = pytest.importorskip("sklearn.utils.estimator_checks", reason="scikit-learn checks its estimators where it is installed")
+    checks = pytest.importorskip(
+        "sklearn.utils.estimator_checks", reason="scikit-learn checks its estimators where it is installed"
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         checks.check_estimator(example("robust_regressor").RobustRegressor())
@@ -54,7 +58,7 @@ def test_the_estimator_by_scikit_learn_s_rules():
 def blocks(page):
     """The Python blocks of a page; those marked `no-run` are left out."""
     text = (ROOT / page).read_text()
-    return "".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    return "".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
 
 
 @pytest.mark.parametrize("page", ["docs/python.md", "python/README.md"])

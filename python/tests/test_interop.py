@@ -1,9 +1,10 @@
 """Arrays of other packages: DLPack, `__array__`, `bfloat16`; with PyTorch and JAX where they are installed."""
 
-import microtome as mt
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+
+import microtome as mt
 
 PROGRAM = mt.compile("""
     fn double(x: f32[n, m]) = x * 2
@@ -102,5 +103,7 @@ def test_jax():
     jnp = pytest.importorskip("jax.numpy", reason="arrays of JAX are tested where it is installed")
     x = jnp.arange(6, dtype=jnp.float32).reshape(2, 3)
     assert_array_equal(double(x), 2 * np.asarray(x))
-    assert_array_equal(np.asarray(PROGRAM["same"](jnp.array([1.0, -2.5], jnp.bfloat16))).astype(np.float32), [1.0, -2.5])
+    assert_array_equal(
+        np.asarray(PROGRAM["same"](jnp.array([1.0, -2.5], jnp.bfloat16))).astype(np.float32), [1.0, -2.5]
+    )
     assert double(x=jnp.ones((1, 1), jnp.float32)) == 2.0

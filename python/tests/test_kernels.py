@@ -10,10 +10,11 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-import microtome as mt
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+
+import microtome as mt
 
 
 @mt.kernel
@@ -76,10 +77,19 @@ def test_annotations_and_stubs():
         fn lambda(y: f64) = y
     """)
     text = mt.stubs(program)
-    assert 'def f(x: Float64[np.ndarray, "n 2*d+1"], w: Float32[np.ndarray, "n"], k: int, q: tuple[bool, Float16[np.ndarray, "n"]]' in text
+    assert (
+        'def f(x: Float64[np.ndarray, "n 2*d+1"], w: Float32[np.ndarray, "n"], k: int, q: tuple[bool, Float16[np.ndarray, "n"]]'
+        in text
+    )
     assert '-> tuple[Float64[np.ndarray, "n 2*d+1"], Float32[np.ndarray, "_"], int]:' in text
     assert "from jaxtyping import Float16, Float32, Float64\n" in text and "Rows, weighted." in text
-    compile(mt.stubs(program["f"]), "kernels.pyi", "exec")
+    assert "def lambda_(y: float, *, out: Any = None) -> float:" in text
+    compile(text, "kernels.pyi", "exec")
+
+
+def test_stubs_mean_something_to_jaxtyping():
+    pytest.importorskip("jaxtyping", reason="annotations are evaluated where jaxtyping is installed")
+    exec(mt.stubs(mt.compile("fn f(x: f64[n, 2*d + 1], w: bf16[?], k: f32[3]) = (x, k, sum(w))")), {})
 
 
 def test_stubs_from_the_command_line(tmp_path):
@@ -148,8 +158,16 @@ def test_processes_get_kernels(rows):
 posix = pytest.mark.skipif(os.name != "posix", reason="signals are sent to processes on POSIX only")
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler, also where the tests were started in the background of a shell that ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @posix
-def test_ctrl_c_stops_a_kernel(long):
+def test_ctrl_c_stops_a_kernel(long, interruptible):
     before = signal.getsignal(signal.SIGINT)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -185,7 +203,7 @@ def test_who_ignores_ctrl_c_goes_on_ignoring_it(long):
 
 
 @posix
-def test_ctrl_c_in_the_interpreter(long):
+def test_ctrl_c_in_the_interpreter(long, interruptible):
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         long.interpret(1_000_000_000)

@@ -3,6 +3,7 @@
 //! In: definitions. Out: [`Checked`] graphs over symbolic sizes.
 //! Always holds: a function is checked when first needed and at most once; a circle of calls is an error that shows it.
 
+use super::contract::Promise;
 use super::operators::Operand;
 use super::types::{Declared, Layout, declared, declared_as, list_in, size_names};
 use super::value::Shape;
@@ -43,6 +44,8 @@ pub struct Checked {
     pub graph: Graph,
     /// What the checker warned of.
     pub warnings: Vec<Box<Diagnostic>>,
+    /// What its contract says.
+    pub promises: Vec<Promise>,
     /// Sizes that the graph takes to be no less than 0; where one is not, the function is expanded for the call.
     assumed: Vec<Size>,
 }
@@ -218,18 +221,17 @@ fn parameters(function: &Function, layouts: &[Layout]) -> Result<Vec<Parameter>>
 }
 
 fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]) -> Result<Checked> {
-    if let Some(clause) = function.contract.first() {
-        return Err(super::expression::not_available(clause.span, "a complexity contract"));
-    }
     let mut checker = Checker::new(&function.name.text, functions, None);
     checker.targets = differentiated_names(&function.body);
     let sizes = parameter_sizes(function);
+    let promises = super::contract::promises(function, &sizes)?;
     let parameters = parameters(function, layouts)?;
     for (name, span) in &sizes {
         let value = Value::array(checker.graph.size_value(&Size::var(name)));
         checker.scope.bind(name, value, *span, false);
     }
     for parameter in &parameters {
+        checker.graph.span = parameter.span;
         let value = checker.parameter(&parameter.name, &parameter.ty);
         let name = crate::syntax::ast::Name { text: parameter.name.clone(), span: parameter.span };
         checker.bind_name(&name, value, false);
@@ -246,6 +248,7 @@ fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]
         result,
         graph: checker.graph,
         warnings: checker.warnings,
+        promises,
         assumed: checker.assumed,
     })
 }

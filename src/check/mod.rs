@@ -8,6 +8,7 @@
 mod assignment;
 mod builtins;
 mod call;
+mod contract;
 mod expression;
 mod flow;
 mod function;
@@ -26,6 +27,7 @@ mod zip;
 
 pub use crate::io::Loaded;
 pub use builtins::{documentation, foreign};
+pub use contract::{Bounded, Promise};
 pub use function::{Checked, Functions, Parameter};
 pub use scope::Scope;
 pub use types::{Declared, declared, size_names};

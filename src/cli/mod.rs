@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod doc;
 mod emit;
+mod explain;
 mod fmt;
 mod interrupt;
 mod measure;
@@ -54,6 +55,9 @@ enum Command {
     /// Put programs into canonical form.
     #[command(after_help = fmt::EXAMPLES)]
     Fmt(fmt::Format),
+    /// Explain what a program costs, for every size, and how it is computed.
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Explain),
     /// Show a program at a stage of its way through the compiler.
     #[command(after_help = emit::EXAMPLES)]
     Emit(emit::Emit),
@@ -84,6 +88,7 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(arguments)) => bench::run(arguments, &console),
         Some(Command::Check(arguments)) => check::run(arguments, &console),
         Some(Command::Fmt(arguments)) => fmt::run(arguments, &console),
+        Some(Command::Explain(arguments)) => explain::run(arguments, &console),
         Some(Command::Emit(arguments)) => emit::run(arguments, &console),
         Some(Command::Repl(arguments)) => repl::run(arguments, &console),
         Some(Command::Doc(arguments)) => doc::run(arguments, &console),

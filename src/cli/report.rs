@@ -62,6 +62,11 @@ impl Console {
         Console { json, stdout: false, color: std::io::stderr().is_terminal() && colors_wanted() }
     }
 
+    /// Whether what is told is for programs.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The same for a command whose result they are: JSON goes to standard output.
     pub(super) fn on_stdout(&self) -> Console {
         Console { stdout: self.json, ..self.clone() }

@@ -50,6 +50,13 @@ impl Plan {
         lanes && !(narrow && along_has_lanes)
     }
 
+    /// Whether loop `index` and those that are reduced over inside of it are known to be over soon.
+    fn is_short(&self, index: usize) -> bool {
+        let mut reduced = self.nest.loops[index..self.depth() - 1].iter();
+        let iterations = reduced.try_fold(1i64, |product, extent| product.checked_mul(extent.as_const()?));
+        iterations.is_some_and(|iterations| iterations <= STRIP)
+    }
+
     /// Vectors of results that are computed at once: as many as registers allow.
     fn results_at_once(&self) -> usize {
         match self.stages.first().map_or(0, |stage| stage.insts.len()) {
@@ -108,29 +115,32 @@ impl NestWriter<'_, '_, '_> {
             return self.add_to(totals, &mut Round::new(round.counter, round.lanes, round.unroll));
         }
         let (first, end) = self.bounds(index);
-        let is_short = plan.nest.loops[index].as_const().is_some_and(|extent| extent <= STRIP);
-        if index + 2 < plan.depth() || is_short {
-            return self.reduce_range(index, first, end, round, totals);
+        let is_short = plan.is_short(index);
+        if index + 2 == plan.depth() && !is_short {
+            return self.pieces(STRIP, first, end, totals, |nest, first, stop, totals| {
+                nest.reduce_range(index, (first, stop), round, totals, false)
+            });
         }
-        // The innermost of the loops that are reduced over looks now and then whether it is asked to stop.
-        self.pieces(STRIP, first, end, totals, |nest, first, stop, totals| {
-            nest.reduce_range(index, first, stop, round, totals)
-        })
+        self.reduce_range(index, (first, end), round, totals, !is_short)
     }
 
+    /// Part of a loop that is reduced over; looks after each iteration whether to stop, if that is wanted.
     fn reduce_range(
         &mut self,
         index: usize,
-        first: Value,
-        end: Value,
+        (first, end): (Value, Value),
         round: &mut Round,
         totals: Vec<Value>,
+        polls: bool,
     ) -> Vec<Value> {
         self.counted(first, end, totals, |nest, counter, totals| {
             nest.counters.push(counter);
             nest.open(index + 1);
             let totals = nest.reduce_level(index + 1, round, totals);
             nest.counters.pop();
+            if polls {
+                nest.w.poll();
+            }
             totals
         })
     }

@@ -115,9 +115,10 @@ mod tests {
     use super::*;
     use crate::graph::Size;
     use crate::ops::reduction::SUM;
+    use crate::syntax::span::Span;
 
     fn nest(loops: Vec<Size>, body: Vec<Inst>, sink: Sink) -> Nest {
-        Nest { loops, parallel: true, body, sink }
+        Nest { loops, parallel: true, body, sink, span: Span::default() }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Always holds: a node's operands have smaller ids than the node, and equal nodes are one node.
 
 mod node;
+mod order;
 mod parse;
 mod print;
 mod rewrite;
@@ -11,6 +12,7 @@ mod verify;
 
 pub use crate::runtime::size::{Size, SizeEnv, SizeVar, display_shape};
 pub use node::{Binder, CheckKind, Constant, Graph, Input, LoopParts, Node, NodeId, Op, Type, Var, VarId};
+pub use order::{coefficient, envelope, grows_within, polynomial};
 pub use parse::parse;
 pub use rewrite::{Copier, reachable};
 pub use verify::verify;

@@ -5,6 +5,7 @@
 
 use super::{Binder, Constant, Graph, NodeId, Op, SizeVar, VarId};
 use crate::graph::{Size, Type};
+use crate::syntax::span::Span;
 use rustc_hash::FxHashMap;
 
 /// The nodes that the roots need, operands first.
@@ -183,7 +184,14 @@ impl Graph {
     /// Index variables keep their ids.
     pub fn successor(&self) -> Graph {
         let mut next = Graph::new(self.name.clone());
-        for input in &self.inputs {
+        let mut places = vec![Span::default(); self.inputs.len()];
+        for id in self.ids() {
+            if let Op::Input(position) = self.node(id).op {
+                places[position] = self.node(id).span;
+            }
+        }
+        for (input, place) in self.inputs.iter().zip(places) {
+            next.span = place;
             next.add_input(input.name.clone(), input.ty.clone());
         }
         for var in self.vars() {

@@ -9,6 +9,7 @@ use crate::graph::{CheckKind, Constant, Size};
 use crate::ops::Elementwise;
 use crate::ops::elementwise::{AND, LESS, LESS_EQUAL, NOT, SUBTRACT};
 use crate::runtime::array::DType;
+use crate::syntax::span::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// The largest distance between the indexes of two iterations.
@@ -59,7 +60,7 @@ fn flag(kernel: &mut Kernel) -> BufferId {
 /// A nest that runs once and stores its last value.
 fn once(body: Vec<Inst>, buffer: BufferId) -> Step {
     let sink = Sink::Store { value: body.len().saturating_sub(1), buffer, offset: Affine::default() };
-    Step::Nest(Nest { loops: Vec::new(), parallel: true, body, sink })
+    Step::Nest(Nest { loops: Vec::new(), parallel: true, body, sink, span: Span::default() })
 }
 
 /// The test and the loop without the checks that it stands for, if there are any.

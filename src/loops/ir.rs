@@ -9,6 +9,7 @@ use crate::ops::{Elementwise, Reduction, Routine};
 use crate::runtime::array::DType;
 use crate::runtime::layout::depends;
 use crate::syntax::span::Span;
+use std::collections::BTreeMap;
 
 pub use crate::runtime::layout::{Buffer, Role};
 
@@ -33,6 +34,10 @@ pub struct Kernel {
     pub steps: Vec<Step>,
     /// What can go wrong while running; `Inst::Check` names one by position.
     pub faults: Vec<FaultSite>,
+    /// What sizes that a [`Bind`] finds out are at most, where that is known.
+    pub bounds: BTreeMap<SizeVar, Size>,
+    /// The expressions whose values buffers first hold, by position; those that are no expression's come last.
+    pub places: Vec<Span>,
 }
 
 /// A run-time error that may happen.
@@ -69,6 +74,10 @@ pub struct Loop {
     pub counter: BufferId,
     /// The most iterations there are.
     pub limit: Scalar,
+    /// No more than so many, whatever the data; `None` if nothing is known.
+    pub most: Option<Size>,
+    /// The expression that it computes.
+    pub span: Span,
     /// What decides whether there is another iteration; computed before each one.
     pub head: Vec<Step>,
     /// Whether there is: a truth value that the head has computed. Always, if there is none.
@@ -187,6 +196,19 @@ impl Step {
 }
 
 impl Kernel {
+    /// Adds a buffer that holds the value of an expression.
+    pub(super) fn add_buffer(&mut self, buffer: Buffer, span: Span) -> BufferId {
+        self.places.resize(self.buffers.len(), Span::default());
+        self.places.push(span);
+        self.buffers.push(buffer);
+        self.buffers.len() - 1
+    }
+
+    /// The expression whose value a buffer first holds.
+    pub fn place(&self, id: BufferId) -> Span {
+        self.places.get(id).copied().unwrap_or_default()
+    }
+
     /// Whether a size is not known before the kernel runs.
     pub fn is_found(&self, size: &Size) -> bool {
         depends(size, &self.found)
@@ -213,6 +235,8 @@ pub struct Nest {
     pub body: Vec<Inst>,
     /// What happens to the result of an iteration.
     pub sink: Sink,
+    /// The expression that it computes.
+    pub span: Span,
 }
 
 /// `constant + Σ factor · loop + Σ factor · value`.
@@ -308,6 +332,8 @@ pub struct Product {
     pub b: Matrix,
     /// The result; overwritten.
     pub c: Matrix,
+    /// The expression that it computes.
+    pub span: Span,
 }
 
 /// A routine, run for each row of its operands. Rows lie one behind the other, in C order.
@@ -323,6 +349,8 @@ pub struct Call {
     pub operands: Vec<Rows>,
     /// Where the result's rows lie; overwritten.
     pub result: Rows,
+    /// The expression that it computes.
+    pub span: Span,
 }
 
 /// Rows in memory, from the beginning of a buffer.
@@ -371,7 +399,7 @@ impl Affine {
     #[must_use]
     pub fn plus(&self, other: &Affine) -> Affine {
         fn merge(a: &[(usize, Size)], b: &[(usize, Size)]) -> Vec<(usize, Size)> {
-            let mut sum: std::collections::BTreeMap<usize, Size> = std::collections::BTreeMap::new();
+            let mut sum: BTreeMap<usize, Size> = BTreeMap::new();
             for (key, factor) in a.iter().chain(b) {
                 let entry = sum.entry(*key).or_default();
                 *entry = entry.plus(factor);

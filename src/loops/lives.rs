@@ -21,7 +21,7 @@ impl Kernel {
 
 /// First and last moment at which each buffer is touched. Moments are steps as they stand in the kernel, those inside of others
 /// too; nests that run together are one.
-fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
+pub(super) fn lives(kernel: &Kernel) -> Vec<Option<(usize, usize)>> {
     let mut lives: Vec<Option<(usize, usize)>> = vec![None; kernel.buffers.len()];
     let mut loops = Vec::new();
     let mut touch = |step: &Step, at: usize| {

@@ -3,6 +3,7 @@
 //! In: a graph after all passes. Out: a [`Kernel`].
 //! Always holds: a step comes after the steps whose results it reads, and checks come in program order, before results.
 
+use super::bounds;
 use super::ir::{
     Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Rows, Sink, Step, Value,
 };
@@ -13,6 +14,7 @@ use crate::graph::{Constant, Graph, NodeId, Op, Size, VarId, reachable};
 use crate::ops::reduction::SUM;
 use crate::ops::{Reduction, Routine};
 use crate::runtime::array::DType;
+use crate::syntax::span::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Lowers a graph.
@@ -37,11 +39,13 @@ pub fn lower(graph: &Graph) -> Result<Kernel> {
         done: vec![false; graph.len()],
         open: Vec::new(),
         bound: FxHashSet::default(),
+        span: Span::default(),
     };
     lowering.kernel.name.clone_from(&graph.name);
     lowering.kernel.sizes = size_variables(graph);
     let found = lowering.kernel.sizes.iter().filter(|name| graph.dynamic_value(name).is_some());
     lowering.kernel.found = found.cloned().collect();
+    lowering.kernel.bounds = bounds::of_sizes(graph, &lowering.kernel.found);
     lowering.run()?;
     lowering.kernel.steps = lowering.steps;
     super::reuse::reuse(&mut lowering.kernel);
@@ -90,6 +94,8 @@ pub(super) struct Lowering<'g> {
     pub(super) open: Vec<NodeId>,
     /// Scalars whose sizes have been bound.
     pub(super) bound: FxHashSet<NodeId>,
+    /// The expression that steps are being written for.
+    pub(super) span: Span,
 }
 
 /// The body of one nest while it grows.
@@ -127,10 +133,11 @@ impl Lowering<'_> {
         let inputs: Vec<(usize, DType, Size)> =
             self.graph.inputs.iter().enumerate().map(|(k, input)| (k, input.ty.dtype, input.ty.elements())).collect();
         for (k, dtype, elements) in inputs {
-            self.kernel.buffers.push(Buffer { dtype, elements, role: Role::Input(k) });
+            self.kernel.add_buffer(Buffer { dtype, elements, role: Role::Input(k) }, Span::default());
         }
         for id in reachable(self.graph, &self.graph.roots()) {
             if let Op::Input(k) = self.graph.node(id).op {
+                self.kernel.places[k] = self.graph.node(id).span;
                 self.buffers.insert(id, k);
                 self.done[id.0 as usize] = true;
             }
@@ -150,6 +157,7 @@ impl Lowering<'_> {
             self.require(root)?;
         }
         for (output, buffer) in copies {
+            self.span = self.graph.node(output).span;
             let mut body = Body::default();
             let index = self.own_index(output);
             let value = self.value(&mut body, output, &index)?;
@@ -160,8 +168,8 @@ impl Lowering<'_> {
 
     pub(super) fn new_buffer(&mut self, id: NodeId, role: Role) -> BufferId {
         let ty = self.graph.ty(id);
-        self.kernel.buffers.push(Buffer { dtype: ty.dtype, elements: ty.elements(), role });
-        self.kernel.buffers.len() - 1
+        let span = self.graph.node(id).span;
+        self.kernel.add_buffer(Buffer { dtype: ty.dtype, elements: ty.elements(), role }, span)
     }
 
     /// The buffer that a stored node is written to.
@@ -181,6 +189,13 @@ impl Lowering<'_> {
 
     /// The steps that compute a stored node.
     pub(super) fn emit(&mut self, id: NodeId) -> Result<()> {
+        let outer = std::mem::replace(&mut self.span, self.graph.node(id).span);
+        let done = self.emit_node(id);
+        self.span = outer;
+        done
+    }
+
+    fn emit_node(&mut self, id: NodeId) -> Result<()> {
         let node = self.graph.node(id).clone();
         match &node.op {
             Op::Reduce { .. } => self.emit_reduce(id, id, &self.own_axes(id)),
@@ -242,7 +257,8 @@ impl Lowering<'_> {
         let buffer = self.target(id);
         let offset = flatten(at, &row_major(self.graph.shape(id)));
         let loops = self.graph.shape(part).to_vec();
-        self.push_nest(Nest { parallel: true, loops, body: body.insts, sink: Sink::Store { value, buffer, offset } });
+        let (sink, span) = (Sink::Store { value, buffer, offset }, self.span);
+        self.push_nest(Nest { parallel: true, loops, body: body.insts, sink, span });
         Ok(())
     }
 
@@ -254,6 +270,7 @@ impl Lowering<'_> {
             parallel: true,
             body: body.insts,
             sink: Sink::Store { value, buffer, offset },
+            span: self.span,
         });
     }
 
@@ -320,7 +337,7 @@ impl Lowering<'_> {
         let buffer = self.target(id);
         let sink = Sink::Reduce { kind, loops: axes.len(), value, position, buffer, offset };
         let loops = order.iter().map(|&axis| shape[axis].clone()).collect();
-        self.push_nest(Nest { loops, parallel: !space.is_empty(), body: body.insts, sink });
+        self.push_nest(Nest { loops, parallel: !space.is_empty(), body: body.insts, sink, span: self.span });
         Ok(())
     }
 
@@ -348,7 +365,7 @@ impl Lowering<'_> {
         let buffer = self.target(id);
         let sink = Sink::Accumulate { kind, value, buffer, offset };
         let loops = order.iter().map(|&axis| shape[axis].clone()).collect();
-        self.push_nest(Nest { loops, parallel: !outer.is_empty(), body: body.insts, sink });
+        self.push_nest(Nest { loops, parallel: !outer.is_empty(), body: body.insts, sink, span: self.span });
         Ok(())
     }
 
@@ -376,7 +393,7 @@ impl Lowering<'_> {
         let buffer = self.target(id);
         let loops = self.graph.shape(values).to_vec();
         let sink = Sink::Accumulate { kind: &SUM, value, buffer, offset };
-        self.push_nest(Nest { loops, parallel: false, body: body.insts, sink });
+        self.push_nest(Nest { loops, parallel: false, body: body.insts, sink, span: self.span });
         Ok(())
     }
 
@@ -398,6 +415,7 @@ impl Lowering<'_> {
             a: left.matrix(batched),
             b: right.matrix(batched),
             c: result.matrix(batched),
+            span: self.span,
         }));
         Ok(())
     }
@@ -417,7 +435,8 @@ impl Lowering<'_> {
         let cores: Vec<&[Size]> = operands.iter().map(|operand| operand.core.as_slice()).collect();
         let work = (routine.work)(&cores);
         let result = Rows { buffer: self.target(id), core: core.to_vec(), shared: false };
-        self.steps.push(Step::Routine(Call { routine, rows: Size::product(batch), work, operands, result }));
+        let (rows, span) = (Size::product(batch), self.span);
+        self.steps.push(Step::Routine(Call { routine, rows, work, operands, result, span }));
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 //! In: an array graph after all passes. Out: a [`Kernel`] for the code generator.
 //! Always holds: everything elementwise is fused into the loop that needs it, unless computing it there costs more.
 
+mod bounds;
 mod checks;
+mod cost;
 mod ir;
 mod lives;
 mod lower;
@@ -16,6 +18,7 @@ mod together;
 mod verify;
 
 pub use checks::hoist_checks;
+pub use cost::{Cost, Moment, Unknown, Work};
 pub use ir::{
     Affine, Bind, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar,
     Sink, Step, Value,

@@ -4,6 +4,7 @@
 //! Always holds: a loop's states live in buffers of their own; an array is changed in place if nobody reads the old one
 //! afterwards, else in a copy.
 
+use super::bounds;
 use super::ir::{Affine, Bind, BufferId, If, Inst, Loop, Nest, Role, Scalar, Sink, Step};
 use super::lower::{Body, Lowering, flatten, row_major};
 use super::regions::RegionId;
@@ -117,8 +118,7 @@ impl Lowering<'_> {
     /// A buffer of one integer.
     fn counter(&mut self) -> BufferId {
         let buffer = super::ir::Buffer { dtype: DType::I64, elements: Size::one(), role: Role::Scratch };
-        self.kernel.buffers.push(buffer);
-        self.kernel.buffers.len() - 1
+        self.kernel.add_buffer(buffer, self.span)
     }
 
     /// Copies a node into a buffer.
@@ -185,7 +185,8 @@ impl Lowering<'_> {
                 Ok(())
             })?);
         }
-        self.steps.push(Step::Loop(Loop { counter, limit, head, again, body }));
+        let (most, span) = (bounds::upper(self.graph, parts.limit), node.span);
+        self.steps.push(Step::Loop(Loop { counter, limit, most, span, head, again, body }));
         Ok(())
     }
 
@@ -275,11 +276,12 @@ impl Lowering<'_> {
             let offset = flatten(&at, &row_major(&node.ty.shape));
             let loops = l.graph.shape(body).to_vec();
             let sink = Sink::Store { value, buffer, offset };
-            l.push_nest(Nest { loops, parallel: true, body: insts.insts, sink });
+            l.push_nest(Nest { loops, parallel: true, body: insts.insts, sink, span: node.span });
             Ok(())
         })?;
-        let limit = Scalar::Size(self.graph.var(var).extent.clone());
-        self.steps.push(Step::Loop(Loop { counter, limit, head: Vec::new(), again: None, body: steps }));
+        let extent = self.graph.var(var).extent.clone();
+        let (limit, most, span) = (Scalar::Size(extent.clone()), Some(extent), node.span);
+        self.steps.push(Step::Loop(Loop { counter, limit, most, span, head: Vec::new(), again: None, body: steps }));
         Ok(())
     }
 
@@ -356,7 +358,7 @@ impl Lowering<'_> {
             false => Sink::Store { value, buffer, offset },
             true => Sink::Accumulate { kind: &SUM, value, buffer, offset },
         };
-        let nest = Nest { loops, parallel: !scattered, body: body.insts, sink };
+        let nest = Nest { loops, parallel: !scattered, body: body.insts, sink, span: self.span };
         self.conditionally(guard, vec![Step::Nest(nest)])
     }
 

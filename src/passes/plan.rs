@@ -4,6 +4,10 @@
 //! elementwise products and sums.
 //! Always holds: every contraction that is left has two operands and can be given to a matrix-product routine.
 
+mod choice;
+
+pub use choice::{Choice, Plan};
+
 use crate::graph::{Graph, NodeId, Op, Size, SizeEnv};
 use crate::ops::Labels;
 use rustc_hash::FxHashMap;
@@ -20,14 +24,14 @@ const STORE: f64 = 4.0;
 /// How much dearer a multiplication is outside a matrix product.
 const LOOP: f64 = 4.0;
 
-/// Splits every contraction into pairs.
-pub fn plan(graph: &Graph, expected: &SizeEnv) -> Graph {
+/// Splits every contraction into pairs; says in `choices` how, if that is asked for.
+pub fn plan(graph: &Graph, expected: &SizeEnv, mut choices: Option<&mut Vec<Choice>>) -> Graph {
     graph.rewrite(|copier, next, id| {
         let inputs = copier.inputs(id);
         match &graph.node(id).op {
             Op::Contract { operands, result } => {
                 let factors: Vec<Factor> = inputs.iter().copied().zip(operands.iter().cloned()).collect();
-                contraction(next, factors, result, expected)
+                contraction(next, factors, result, expected, choices.as_deref_mut())
             }
             Op::Map(op) => next.map(op, &inputs),
             _ => copier.copy(next, id),
@@ -44,10 +48,19 @@ enum Tree {
     Pair(Box<Tree>, Box<Tree>),
 }
 
-fn contraction(g: &mut Graph, factors: Vec<Factor>, result: &[u8], expected: &SizeEnv) -> NodeId {
+fn contraction(
+    g: &mut Graph,
+    factors: Vec<Factor>,
+    result: &[u8],
+    expected: &SizeEnv,
+    choices: Option<&mut Vec<Choice>>,
+) -> NodeId {
     let sizes = label_sizes(g, &factors);
     let problem = Problem::new(&factors, result, &sizes, expected);
     let tree = if factors.len() <= EXHAUSTIVE { problem.optimal() } else { problem.greedy() };
+    if let Some(choices) = choices {
+        choices.push(choice::choice(g, &factors, &sizes, &problem, &tree));
+    }
     let (node, labels) = execute(g, &tree, &factors, &problem);
     finish(g, node, &labels, result)
 }

@@ -27,8 +27,15 @@ pub fn slice(graph: &Graph, warnings: &mut Vec<Box<Diagnostic>>) -> Graph {
         if let Some(cost) = inputs.first_mut() {
             *cost = sliced;
         }
+        next.span = node.span;
         next.add(node.op.clone(), inputs, node.ty.clone())
     })
+}
+
+/// The value that ties one example of a derivative to the others, in a graph whose derivatives are sliced.
+pub fn tied_by(graph: &Graph, derivative: NodeId) -> Option<NodeId> {
+    let (value, by) = graph.node(derivative).derivative()?;
+    tie(graph, value, &by)
 }
 
 /// The cost with the indexes of examples pushed to the inputs, as far as it depends on `by`.

@@ -4,11 +4,12 @@
 //! Always holds: no name changes, whatever the answer; the expression is computed from the names that it mentions, even if its
 //! value happens to be known.
 
+use super::effects::is_effect;
 use super::emit::{Stage, emit_graph};
 use super::interactive::{Interactive, Outlet, catch};
 use super::measure::{Measurement, repeat};
-use super::script::{Outside, Runner, is_effect};
-use super::{Error, files};
+use super::script::{Outside, Runner};
+use super::{Error, Explanation, explain, files};
 use crate::check::{Functions, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Graph, NodeId, SizeEnv};
@@ -57,6 +58,24 @@ impl Interactive {
             return Ok(super::emit::emit_text(text, stage));
         }
         self.ask(text, outlet, |runner, expr| emit_graph(&prepare(runner, expr)?.graph, stage))
+    }
+
+    /// Explains an expression, or a function by its name: what it costs, and what was made of it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the expression.
+    pub fn explain(&mut self, text: &str, outlet: &mut Outlet<'_>) -> Result<Explanation, Error> {
+        let name = text.trim();
+        if self.functions.contains(name) {
+            let sources = self.sources.clone();
+            let of_function = || explain::of_function(&*self.functions.get(name, Span::default())?, sources.clone());
+            return catch(text.as_bytes(), of_function)
+                .map_err(|problem| Error::new(vec![problem], self.sources.clone()));
+        }
+        self.ask(text, outlet, |runner, expr| {
+            let Prepared { graph, .. } = prepare(runner, expr)?;
+            explain::of_expression(&graph, text, runner.sources().clone())
+        })
     }
 
     /// Compiles an expression once, and runs it again and again until `budget` is used up, once at least; runs to warm up are

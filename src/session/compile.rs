@@ -12,7 +12,7 @@ use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::execute::{Failure, Resources};
 use crate::runtime::fault::Fault;
-use crate::runtime::memory::{Arenas, show_bytes};
+use crate::runtime::memory::{Arenas, admit, show_bytes};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
 
@@ -101,6 +101,10 @@ impl Runnable {
                 Ok(Called { results: outcome.results, peak: Some(outcome.peak) })
             }
             Runnable::Interpreted(graph) => {
+                let bytes = |view: &ArrayView<'_>| view.dtype().size() * view.shape().iter().product::<usize>();
+                let copied = inputs.iter().map(bytes).fold(0u64, |sum, bytes| sum.saturating_add(bytes as u64));
+                let allowed = threads.control().memory_limit();
+                admit(allowed, copied, held).map_err(|failure| explain(failure, &[], allowed))?;
                 let inputs: Vec<Array> = inputs.iter().map(ArrayView::to_array).collect();
                 let results = interp::evaluate_under(graph, &inputs, sizes, threads.control()).map_err(|fault| {
                     let kind = match &fault.kind {

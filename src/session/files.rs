@@ -3,7 +3,7 @@
 //! In: text or a path, or all texts at once. Out: a [`Module`], its functions checked.
 //! Always holds: each file is read once, however often it is imported; where all texts are given, none is.
 
-use super::{Error, Module, Session};
+use super::{Error, Module, Session, contracts};
 use crate::check::Functions;
 use crate::diagnostic::{Diagnostic, Sources, codes};
 use crate::syntax::ast::{Import, Input, Item, Statement};
@@ -117,6 +117,9 @@ fn finish(session: &Session, start: Instant, mut parts: Parts) -> Result<Module,
             Err(problem) if !parts.problems.contains(&problem) => parts.problems.push(problem),
             Err(_) => {}
         }
+    }
+    if parts.problems.is_empty() {
+        parts.problems = contracts::problems(&parts.functions, parts.functions.names());
     }
     let Parts { sources, functions, inputs, statements, mut problems } = parts;
     let threads = session.threads.clone();

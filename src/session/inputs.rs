@@ -185,6 +185,7 @@ pub(super) fn declare(checker: &mut Checker<'_>, input: &Input) -> Checking<Type
             checker.scope.bind(&name, value, span, false);
         }
     }
+    checker.graph.span = input.name.span;
     let id = checker.graph.add_input(input.name.text.clone(), ty.clone());
     checker.bind_value(&input.name, Value::array(id));
     Ok(ty)

@@ -6,7 +6,7 @@
 
 use super::output::Output;
 use super::script::{Outside, Runner, Settings};
-use super::{Error, Session, Warning, files};
+use super::{Error, Session, Warning, contracts, files};
 use crate::check::{Checker, Functions, Scope, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Graph, NodeId, Op, reachable};
@@ -229,6 +229,10 @@ impl Interactive {
                 Err(problem) => problems.push(problem),
             }
         }
+        // A function that is defined anew changes what those cost that call it.
+        if problems.is_empty() && !names.is_empty() {
+            problems = contracts::problems(&all, all.names());
+        }
         if !problems.is_empty() {
             return Err(Error::new(problems, sources));
         }
@@ -374,7 +378,7 @@ fn fault(input: &[u8], payload: &(dyn Any + Send)) -> Box<Diagnostic> {
 /// Lets a statement that is an expression with a value bind it to [`LAST`].
 fn keep_value(statement: &mut Statement) -> bool {
     let StatementKind::Expr(expr) = &statement.kind else { return false };
-    if super::script::is_effect(expr) || !has_value(expr) {
+    if super::effects::is_effect(expr) || !has_value(expr) {
         return false;
     }
     let name = Name { text: LAST.to_string(), span: expr.span };
@@ -386,7 +390,7 @@ fn keep_value(statement: &mut Statement) -> bool {
 fn has_value(expr: &Expr) -> bool {
     let ends = |block: &Block| {
         block.statements.last().is_some_and(|last| match &last.kind {
-            StatementKind::Expr(expr) => !super::script::is_effect(expr) && has_value(expr),
+            StatementKind::Expr(expr) => !super::effects::is_effect(expr) && has_value(expr),
             _ => false,
         })
     };

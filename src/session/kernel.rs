@@ -240,7 +240,7 @@ impl Kernel {
         let inner = &*self.inner;
         let sizes = bind(self.name(), &inner.graph, arguments).map_err(|problem| self.fail(problem))?;
         let runnable = slot.get_or_init(|| {
-            let mut context = Context { expected: sizes.clone(), warnings: Vec::new() };
+            let mut context = Context { expected: sizes.clone(), ..Context::default() };
             let native = std::ptr::eq(slot, &raw const inner.native);
             let key = native.then(|| cache::Key::new(&inner.sources, self.name(), &sizes));
             let made = match key.as_ref().and_then(cache::find) {

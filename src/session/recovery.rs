@@ -3,7 +3,7 @@
 //! In: the checker as it was before a statement failed, and the statements from there on. Out: what is wrong with them.
 //! Always holds: what uses a name that a wrong statement was to bind is passed over, so one mistake is told once.
 
-use super::script::effect;
+use super::effects::effect;
 use super::stepping::is_stepwise;
 use crate::check::{Checker, Host, Loaded};
 use crate::diagnostic::{Code, Diagnostic, Result as Checking, codes};

@@ -5,11 +5,11 @@
 //! the time, or that loads what it saves, is run up to there first), and effects happen in program order.
 
 use super::compile::{Called, Runnable, interrupted};
+use super::effects::{Effect, asks_time, effect, effect_nodes, loads};
 use super::inputs::{Given, InputSource, Taker, bind_inputs, declare, gather, matched};
 use super::interactive::{Outlet, bound_nodes};
 use super::recovery::{self, Before, Closed};
 use super::{Error, Module, Warning, stepping};
-use crate::check::plots::{PLOTS, Plot};
 use crate::check::{Checker, Host, Loaded, Value};
 use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
 use crate::graph::{Copier, Graph, NodeId, Op, SizeEnv, reachable};
@@ -19,9 +19,8 @@ use crate::plot::Terminal;
 use crate::runtime::array::{Array, ArrayView};
 use crate::runtime::print::format_array;
 use crate::runtime::threads::Threads;
-use crate::syntax::ast::{Argument, Expr, ExprKind, Statement, StatementKind};
+use crate::syntax::ast::Statement;
 use crate::syntax::span::Span;
-use crate::syntax::visit;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -88,13 +87,6 @@ impl Host for Outside {
     fn clock(&mut self) -> f64 {
         if self.dry { 0.0 } else { self.start.elapsed().as_secs_f64() }
     }
-}
-
-/// Something a statement does to the world.
-pub(super) enum Effect {
-    Print(Vec<Value>),
-    Save(PathBuf, Vec<(Option<String>, NodeId)>, Span),
-    Plot(Box<Plot>),
 }
 
 /// A statement whose work has not been done yet.
@@ -172,7 +164,7 @@ impl Module {
     /// What is wrong with the statements.
     pub fn check(&self) -> Result<Vec<Warning>, Error> {
         let graph = self.program_graph()?;
-        let mut context = Context { warnings: self.warnings.clone(), expected: SizeEnv::new() };
+        let mut context = Context { warnings: self.warnings.clone(), ..Context::default() };
         let passes = crate::pipeline::REFERENCE;
         crate::pipeline::run_only(&graph, &mut context, passes).map_err(|d| self.error(d))?;
         for name in self.functions.names().filter(|name| !self.functions.is_template(name)) {
@@ -231,108 +223,6 @@ impl Module {
     }
 }
 
-/// Checks a statement; gives what it does to the world, if anything.
-pub(super) fn effect(checker: &mut Checker<'_>, statement: &Statement) -> Checking<Option<Effect>> {
-    if let StatementKind::Expr(Expr { kind: ExprKind::Call(callee, args), span, .. }) = &statement.kind
-        && let ExprKind::Name(name) = &callee.kind
-    {
-        match name.as_str() {
-            "print" => return print(checker, args).map(Some),
-            "save" => return save(checker, args, *span).map(Some),
-            name if PLOTS.contains(&name) => {
-                return checker.plot(name, args, *span).map(|plot| Some(Effect::Plot(Box::new(plot))));
-            }
-            _ => {}
-        }
-    }
-    checker.statement(statement)?;
-    Ok(None)
-}
-
-fn print(checker: &mut Checker<'_>, args: &[Argument]) -> Checking<Effect> {
-    let mut values = Vec::new();
-    for arg in args {
-        if let Some(name) = &arg.name {
-            return Err(Diagnostic::error(codes::ARGUMENTS, name.span, "`print` has no named arguments"));
-        }
-        let value = checker.expression(&arg.value)?;
-        if matches!(value, Value::Function(_) | Value::NewAxis | Value::Nothing) {
-            let what = value.describe(&checker.graph);
-            return Err(
-                Diagnostic::error(codes::TYPE, arg.value.span, "this cannot be printed").at(format!("this is {what}"))
-            );
-        }
-        values.push(value);
-    }
-    Ok(Effect::Print(values))
-}
-
-fn save(checker: &mut Checker<'_>, args: &[Argument], span: Span) -> Checking<Effect> {
-    let Some((first, rest)) = args.split_first() else {
-        return Err(Diagnostic::error(codes::ARGUMENTS, span, "`save` needs a path").help("save(\"out.npz\", g=g)"));
-    };
-    let ExprKind::Str(path) = &first.value.kind else {
-        return Err(Diagnostic::error(codes::TYPE, first.value.span, "`save` takes a path in quotes first"));
-    };
-    if rest.is_empty() {
-        return Err(Diagnostic::error(codes::ARGUMENTS, span, "`save` needs something to write")
-            .help("save(\"out.npz\", g=g), or save(\"out.npy\", g)"));
-    }
-    let mut parts = Vec::new();
-    for arg in rest {
-        let value = checker.expression(&arg.value)?;
-        let Value::Array { id, .. } = value else {
-            let what = value.describe(&checker.graph);
-            return Err(
-                Diagnostic::error(codes::TYPE, arg.value.span, "only arrays are saved").at(format!("this is {what}"))
-            );
-        };
-        parts.push((arg.name.as_ref().map(|name| name.text.clone()), id));
-    }
-    let unnamed = parts.iter().filter(|(name, _)| name.is_none()).count();
-    if unnamed > 0 && parts.len() > 1 {
-        return Err(
-            Diagnostic::error(codes::ARGUMENTS, span, "several arrays need names").help("save(\"out.npz\", g=g, c=c)")
-        );
-    }
-    Ok(Effect::Save(PathBuf::from(path), parts, span))
-}
-
-/// Whether an expression is there for what it does to the world.
-pub(super) fn is_effect(expr: &Expr) -> bool {
-    let ExprKind::Call(callee, _) = &expr.kind else { return false };
-    matches!(&callee.kind, ExprKind::Name(name) if matches!(name.as_str(), "print" | "save") || PLOTS.contains(&name.as_str()))
-}
-
-/// Calls `f` with the arguments of every call of the builtin in the statement.
-fn calls(statement: &Statement, name: &str, f: &mut dyn FnMut(&[Argument])) {
-    visit::statement_expressions(statement, &mut |expr| {
-        if let ExprKind::Call(callee, args) = &expr.kind
-            && matches!(&callee.kind, ExprKind::Name(called) if called == name)
-        {
-            f(args);
-        }
-    });
-}
-
-/// Whether a statement asks for the time.
-fn asks_time(statement: &Statement) -> bool {
-    let mut asks = false;
-    calls(statement, "clock", &mut |_| asks = true);
-    asks
-}
-
-/// The paths that a statement loads.
-fn loads(statement: &Statement) -> Vec<PathBuf> {
-    let mut paths = Vec::new();
-    calls(statement, "load", &mut |args| {
-        if let Some(ExprKind::Str(path)) = args.first().map(|arg| &arg.value.kind) {
-            paths.push(PathBuf::from(path));
-        }
-    });
-    paths
-}
-
 impl<'m, 'o> Runner<'m, 'o> {
     /// Something that runs statements which go on where `checker` stands, with values that are known already.
     pub(super) fn new(
@@ -363,6 +253,11 @@ impl<'m, 'o> Runner<'m, 'o> {
 }
 
 impl Runner<'_, '_> {
+    /// The texts that what it runs was read from.
+    pub(super) fn sources(&self) -> &Sources {
+        self.sources
+    }
+
     fn run(&mut self, statements: &[Statement]) -> Result<(), Vec<Box<Diagnostic>>> {
         for (position, statement) in statements.iter().enumerate() {
             let before = Before::of(&self.checker);
@@ -598,6 +493,7 @@ impl Runner<'_, '_> {
             let node = source.node(id);
             if known(id) {
                 let name = format!("v{}", inputs.len());
+                graph.span = node.span;
                 let copy = graph.add_input(name, source.ty(id).clone());
                 copier.set(id, copy);
                 inputs.push(id);
@@ -655,15 +551,6 @@ impl Runner<'_, '_> {
             }
             other => other.describe(&self.checker.graph),
         }
-    }
-}
-
-fn effect_nodes(effect: Option<&Effect>) -> Vec<NodeId> {
-    match effect {
-        None => Vec::new(),
-        Some(Effect::Print(values)) => values.iter().flat_map(Value::nodes).collect(),
-        Some(Effect::Save(_, parts, _)) => parts.iter().map(|(_, id)| *id).collect(),
-        Some(Effect::Plot(plot)) => plot.nodes(),
     }
 }
 

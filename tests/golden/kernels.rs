@@ -50,9 +50,8 @@ pub fn spread(x: ::microtome::ndarray::ArrayView1<'_, f64>, range: (f64, f64)) -
 ///
 /// # Errors
 /// None, unless microtome is of another version than the one that wrote this.
-#[allow(clippy::type_complexity)]
+#[allow(non_snake_case, clippy::type_complexity)]
 pub mod kernel {
-    #![allow(non_snake_case)]
 
     /// `fn loop(type: i64[n], self: bool) -> (i64[n], bool)`
     pub fn r#loop() -> Result<&'static ::microtome::TypedKernel<fn(::microtome::ndarray::Array1<i64>, bool) -> (::microtome::ndarray::Array1<i64>, bool)>, ::microtome::Error> {

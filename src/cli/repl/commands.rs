@@ -40,7 +40,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "explain",
         argument: "EXPR",
-        help: "its operators as they are planned, and the loops",
+        help: "what an expression or function costs, and how it is computed",
         run: explain,
     },
     Command {
@@ -175,11 +175,8 @@ fn bench(repl: &mut Repl, text: &str) -> Result<(), Error> {
 }
 
 fn explain(repl: &mut Repl, text: &str) -> Result<(), Error> {
-    for (heading, name) in [("operators, as they are planned", "planned"), ("loops", "loops")] {
-        let Some(stage) = Stage::from_name(name) else { continue };
-        let text = repl.outside(|session, outlet| session.emit(&stage, text, outlet))?;
-        println!("# {heading}\n{}", text.trim_end());
-    }
+    let explanation = repl.outside(|session, outlet| session.explain(text, outlet))?;
+    print(&explanation.text());
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use super::*;
 use crate::graph::CheckKind;
 use crate::ops::elementwise::find;
-use crate::syntax::span::Span;
 
 fn site(kind: CheckKind) -> FaultSite {
     FaultSite { kind, span: Span::default() }

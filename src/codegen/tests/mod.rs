@@ -19,6 +19,7 @@ use crate::ops::elementwise::Value as Element;
 use crate::runtime::array::DType;
 use crate::runtime::fault::Fault;
 use crate::runtime::threads::Threads;
+use crate::syntax::span::Span;
 
 /// Memory of a buffer.
 type Memory = Vec<Element>;
@@ -53,15 +54,14 @@ fn kernel(buffers: &[(DType, Size)], steps: Vec<Step>) -> Kernel {
     Kernel {
         name: "test".to_owned(),
         sizes: vec!["n".into(), "k".into()],
-        found: Vec::new(),
         buffers: buffers.iter().enumerate().map(buffer).collect(),
         steps,
-        faults: Vec::new(),
+        ..Kernel::default()
     }
 }
 
 fn nest(loops: Vec<Size>, body: Vec<Inst>, sink: Sink) -> Step {
-    Step::Nest(Nest { loops, parallel: true, body, sink })
+    Step::Nest(Nest { loops, parallel: true, body, sink, span: Span::default() })
 }
 
 /// Test data: every length has whole numbers, fractions and both signs.

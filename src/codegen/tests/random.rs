@@ -76,7 +76,7 @@ fn random_bodies_agree() {
         let body = body(&mut random, dtype);
         let sink = sink(&mut random, body.len() - 1);
         let parallel = !matches!(sink, Sink::Accumulate { .. });
-        let step = Step::Nest(Nest { loops: vec![n(), Size::var("k")], parallel, body, sink });
+        let step = Step::Nest(Nest { loops: vec![n(), Size::var("k")], parallel, body, sink, span: Span::default() });
         let buffers = [
             (dtype, all.clone()),
             (dtype, n().plus(&Size::var("k"))),

@@ -131,7 +131,13 @@ fn accumulation() {
             for offset in offsets {
                 let buffers = [(dtype, all.clone()), (dtype, n().plus(&k()).times(&Size::from(2)).plus(&Size::one()))];
                 let sink = Sink::Accumulate { kind, value: 0, buffer: 1, offset };
-                let step = Step::Nest(Nest { loops: vec![n(), k()], parallel: false, body: body.clone(), sink });
+                let step = Step::Nest(Nest {
+                    loops: vec![n(), k()],
+                    parallel: false,
+                    body: body.clone(),
+                    sink,
+                    span: Span::default(),
+                });
                 let kernel = kernel(&buffers, vec![step]);
                 for sizes in [[0, 4], [3, 0], [1, 1], [3, 17], [17, 3], [20, 100]] {
                     check_on(&kernel, &memory(&kernel, &sizes), &sizes, 0.0);
@@ -146,7 +152,7 @@ fn scatter_add_with_equal_indexes() {
     for dtype in [DType::I64, DType::F32, DType::F64] {
         let body = vec![Inst::Load(0, at(0)), Inst::Load(1, at(0))];
         let sink = Sink::Accumulate { kind: &SUM, value: 1, buffer: 2, offset: Affine::of_value(0) };
-        let step = Step::Nest(Nest { loops: vec![n()], parallel: false, body, sink });
+        let step = Step::Nest(Nest { loops: vec![n()], parallel: false, body, sink, span: Span::default() });
         let kernel = kernel(&[(DType::I64, n()), (dtype, n()), (dtype, Size::from(4))], vec![step]);
         for &length in LENGTHS {
             let mut inputs = memory(&kernel, &[length, 0]);

@@ -23,6 +23,7 @@ fn product(dtype: DType, [batch, m, n, k]: [i64; 4], a_transposed: bool, b_trans
         a: matrix(0, m, k, a_transposed),
         b: matrix(1, k, n, b_transposed),
         c: matrix(2, m, n, false),
+        span: Span::default(),
     });
     let buffers = [(dtype, size(batch * m * k)), (dtype, size(batch * k * n)), (dtype, size(3 + batch * m * n))];
     kernel(&buffers, vec![step])
@@ -84,7 +85,7 @@ fn routines_agree_for_any_number_of_threads() {
     for dtype in DType::ALL.into_iter().filter(|dtype| !dtype.is_half()) {
         let (work, result) = (Size::from(64).times(&k), rows(1, vec![k.clone()], false));
         let call = |routine, operands, result| {
-            Step::Routine(Call { routine, rows: n(), work: work.clone(), operands, result })
+            Step::Routine(Call { routine, rows: n(), work: work.clone(), operands, result, span: Span::default() })
         };
         let operand = rows(0, vec![k.clone()], false);
         let buffers = [(dtype, elements.clone()), (dtype, elements.clone())];
