@@ -7,6 +7,9 @@
 use super::ir::{Affine, BufferId, Inst, Nest, Sink, Step};
 use crate::graph::Size;
 
+/// The most nests of a run: each is compared with all before it.
+const LONGEST: usize = 16;
+
 /// The end of the run of nests that begins at a step; the step behind it if it runs by itself.
 pub fn run_end(steps: &[Step], at: usize) -> usize {
     let alone = at + 1;
@@ -15,7 +18,7 @@ pub fn run_end(steps: &[Step], at: usize) -> usize {
     let mut shares = false;
     let mut end = alone;
     // Where the last nest that shares something with the others stands: the run goes no further.
-    for (position, step) in steps.iter().enumerate().skip(alone) {
+    for (position, step) in steps.iter().enumerate().skip(alone).take(LONGEST - 1) {
         let Some(next) = member(step).filter(|next| next.loops[0] == first.loops[0]) else { break };
         if !run.iter().all(|earlier| is_row_by_row(earlier, next)) {
             break;
