@@ -238,6 +238,17 @@ fn an_interrupt_stops_the_input_and_not_the_session() {
 }
 
 #[test]
+fn an_examples_index_passes_through_the_names_of_earlier_inputs() {
+    let mut talk = Talk::new();
+    talk.input("let x = random.normal(1, 50, 3)\nlet w = [0.5, -1.0, 2.0]").unwrap();
+    talk.input("let z = x @ w").unwrap();
+    talk.input("let c = z^2").unwrap();
+    let stage = Stage::from_name("differentiated").unwrap();
+    let text = talk.with(|session, outlet| session.emit(&stage, "[grad(c[i], w) for i in 0:50]", outlet)).unwrap();
+    assert!(!text.contains("scatter_add"), "every example goes through the whole batch:\n{text}");
+}
+
+#[test]
 fn results_are_the_same_in_the_interpreter_and_on_any_number_of_threads() {
     let mut shown: Vec<String> = Vec::new();
     for (threads, interpret) in [(1, false), (2, false), (1, true)] {

@@ -4,9 +4,7 @@
 //! Always holds: a step comes after the steps whose results it reads, and checks come in program order, before results.
 
 use super::bounds;
-use super::ir::{
-    Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Matrix, Nest, Product, Role, Rows, Sink, Step, Value,
-};
+use super::ir::{Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Nest, Role, Rows, Sink, Step, Value};
 use super::regions::{self, Regions};
 use super::schedule::{self, is_relabelling};
 use crate::diagnostic::{Diagnostic, Result, codes};
@@ -202,7 +200,7 @@ impl Lowering<'_> {
             Op::Transpose { perm } if self.is_reduced_here(node.inputs[0]) => {
                 self.emit_reduce(id, node.inputs[0], perm)
             }
-            Op::Contract { operands, .. } => self.emit_product(id, operands.first().map_or(2, Vec::len) == 3),
+            Op::Contract { operands, result } => self.emit_product(id, operands, result),
             Op::ScatterAdd { axes } => self.emit_scatter(id, axes),
             Op::Routine(routine) => self.emit_routine(id, routine),
             Op::Place { starts, steps } => {
@@ -397,29 +395,6 @@ impl Lowering<'_> {
         Ok(())
     }
 
-    fn emit_product(&mut self, id: NodeId, batched: bool) -> Result<()> {
-        let node = self.graph.node(id).clone();
-        let c = self.target(id);
-        let own = self.graph.shape(id).to_vec();
-        let (left, right) = (self.view(node.inputs[0])?, self.view(node.inputs[1])?);
-        let result = View { buffer: c, offset: Size::from(0), strides: row_major(&own) };
-        let k = self.graph.shape(node.inputs[0]).last().cloned().unwrap_or_else(Size::one);
-        let at = usize::from(batched);
-        let batch = if batched { own[0].clone() } else { Size::one() };
-        self.steps.push(Step::Product(Product {
-            dtype: node.ty.dtype,
-            batch,
-            m: own[at].clone(),
-            n: own[at + 1].clone(),
-            k,
-            a: left.matrix(batched),
-            b: right.matrix(batched),
-            c: result.matrix(batched),
-            span: self.span,
-        }));
-        Ok(())
-    }
-
     /// A routine over rows of stored operands.
     fn emit_routine(&mut self, id: NodeId, routine: &'static Routine) -> Result<()> {
         let lead = self.graph.batch_axes(id);
@@ -438,35 +413,6 @@ impl Lowering<'_> {
         let (rows, span) = (Size::product(batch), self.span);
         self.steps.push(Step::Routine(Call { routine, rows, work, operands, result, span }));
         Ok(())
-    }
-
-    /// A node as strided memory.
-    fn view(&mut self, id: NodeId) -> Result<View> {
-        if self.stored[id.0 as usize] {
-            let buffer = self.held(id)?;
-            return Ok(View { buffer, offset: Size::from(0), strides: row_major(self.graph.shape(id)) });
-        }
-        let node = self.graph.node(id).clone();
-        let inner = node.inputs.first().copied();
-        match (&node.op, inner) {
-            (Op::Transpose { perm }, Some(inner)) => {
-                let view = self.view(inner)?;
-                Ok(View { strides: perm.iter().map(|&axis| view.strides[axis].clone()).collect(), ..view })
-            }
-            (Op::Slice { starts, steps }, Some(inner)) => {
-                let mut view = self.view(inner)?;
-                for axis in 0..starts.len() {
-                    view.offset = view.offset.plus(&starts[axis].times(&view.strides[axis]));
-                    view.strides[axis] = view.strides[axis].times(&Size::from(steps[axis]));
-                }
-                Ok(view)
-            }
-            (Op::Reshape, Some(inner)) if self.stored[inner.0 as usize] => {
-                let view = self.view(inner)?;
-                Ok(View { strides: row_major(&node.ty.shape), ..view })
-            }
-            _ => Err(Diagnostic::error(codes::BUG, node.span, "an operand of a matrix product is not in memory")),
-        }
     }
 
     /// The value of a node at an index: loaded if it is stored, else computed here.
@@ -636,25 +582,5 @@ fn identity(kind: &Reduction, dtype: DType) -> f64 {
         DType::I64 if kind.identity == f64::INFINITY => i64::MAX as f64,
         DType::I64 if kind.identity == f64::NEG_INFINITY => i64::MIN as f64,
         _ => kind.identity,
-    }
-}
-
-/// Strided memory.
-struct View {
-    buffer: BufferId,
-    offset: Size,
-    strides: Vec<Size>,
-}
-
-impl View {
-    fn matrix(self, batched: bool) -> Matrix {
-        let at = usize::from(batched);
-        Matrix {
-            buffer: self.buffer,
-            offset: self.offset,
-            batch: if batched { self.strides[0].clone() } else { Size::from(0) },
-            row: self.strides[at].clone(),
-            column: self.strides[at + 1].clone(),
-        }
     }
 }

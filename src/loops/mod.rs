@@ -10,6 +10,7 @@ mod ir;
 mod lives;
 mod lower;
 mod print;
+mod products;
 mod regions;
 mod reuse;
 mod schedule;

@@ -477,7 +477,7 @@ impl Runner<'_, '_> {
     pub(super) fn segment(&self, roots: &[NodeId], checks: &[NodeId]) -> (Graph, Vec<NodeId>) {
         let source = &self.checker.graph;
         let all: Vec<NodeId> = checks.iter().chain(roots).copied().collect();
-        let kept = differentiated(source, &all);
+        let Differentiated { kept, by: asked } = differentiated(source, &all);
         let known = |id: NodeId| self.is_known(id) && !kept.contains(&id);
         let mut needed: FxHashSet<NodeId> = all.into_iter().collect();
         for id in source.ids().rev() {
@@ -497,8 +497,8 @@ impl Runner<'_, '_> {
                 let copy = graph.add_input(name, source.ty(id).clone());
                 copier.set(id, copy);
                 inputs.push(id);
-            } else if let (Op::Mark(_), false, [of]) = (&node.op, kept.contains(&id), node.inputs.as_slice()) {
-                // A name that nothing is differentiated by.
+            } else if let (Op::Mark(_), false, [of]) = (&node.op, asked.contains(&id), node.inputs.as_slice()) {
+                // A name that nothing is differentiated by: an example's index passes through.
                 if let Some(copy) = copier.get(*of) {
                     copier.set(id, copy);
                 }
@@ -554,9 +554,17 @@ impl Runner<'_, '_> {
     }
 }
 
-/// Nodes that a gradient has to see through, so that they are computed anew even if their values are known.
-fn differentiated(graph: &Graph, roots: &[NodeId]) -> FxHashSet<NodeId> {
-    let mut kept = FxHashSet::default();
+/// What derivatives need of a graph.
+#[derive(Default)]
+struct Differentiated {
+    /// Nodes that they have to see through, so that they are computed anew even if their values are known.
+    kept: FxHashSet<NodeId>,
+    /// The names by which something is differentiated.
+    by: FxHashSet<NodeId>,
+}
+
+fn differentiated(graph: &Graph, roots: &[NodeId]) -> Differentiated {
+    let mut found = Differentiated::default();
     for id in reachable(graph, roots) {
         let Some((value, by)) = graph.node(id).derivative() else { continue };
         let mut active: FxHashSet<NodeId> = FxHashSet::default();
@@ -566,9 +574,10 @@ fn differentiated(graph: &Graph, roots: &[NodeId]) -> FxHashSet<NodeId> {
                 active.insert(inner);
             }
         }
-        kept.extend(active);
+        found.kept.extend(active);
         // The name itself stays a node of its own; what it stands for may be known.
-        kept.extend(by.into_iter().filter(|by| matches!(graph.node(*by).op, Op::Mark(_))));
+        found.by.extend(by.into_iter().filter(|by| matches!(graph.node(*by).op, Op::Mark(_))));
     }
-    kept
+    found.kept.extend(&found.by);
+    found
 }

@@ -1,0 +1,113 @@
+//! Contractions of two operands as matrix products.
+//!
+//! In: a contraction, each of whose labels is a batch, a row, a column, or summed. Out: a product of strided memory.
+//! Always holds: the labels say what is multiplied with what; in which order they come does not matter.
+
+use super::ir::{BufferId, Matrix, Product, Step};
+use super::lower::{Lowering, row_major};
+use crate::diagnostic::{Diagnostic, Result, codes};
+use crate::graph::{NodeId, Op, Size};
+use crate::ops::Labels;
+
+/// A node in memory.
+struct View {
+    buffer: BufferId,
+    offset: Size,
+    /// From one element to the next, by axis.
+    strides: Vec<Size>,
+}
+
+/// One of the three matrices: its memory, and its axes by label.
+struct Labelled<'l> {
+    view: View,
+    labels: &'l [u8],
+}
+
+impl Labelled<'_> {
+    /// The distance along a label; 0 if the matrix does not have it.
+    fn stride(&self, label: Option<u8>) -> Size {
+        let axis = label.and_then(|label| self.labels.iter().position(|own| *own == label));
+        axis.and_then(|axis| self.view.strides.get(axis).cloned()).unwrap_or_else(|| Size::from(0))
+    }
+
+    fn matrix(&self, batch: Option<u8>, row: u8, column: u8) -> Matrix {
+        Matrix {
+            buffer: self.view.buffer,
+            offset: self.view.offset.clone(),
+            batch: self.stride(batch),
+            row: self.stride(Some(row)),
+            column: self.stride(Some(column)),
+        }
+    }
+}
+
+impl Lowering<'_> {
+    /// A contraction of two operands.
+    pub(super) fn emit_product(&mut self, id: NodeId, operands: &[Labels], result: &[u8]) -> Result<()> {
+        let node = self.graph.node(id).clone();
+        let wrong = || Diagnostic::error(codes::BUG, node.span, "a contraction is left that is no matrix product");
+        let ([x, y], [first, second]) = (node.inputs.as_slice(), operands) else { return Err(wrong()) };
+        let both = |label: &&u8| first.contains(label) && second.contains(label);
+        let batch = result.iter().find(both).copied();
+        let kept: Labels = result.iter().filter(|label| !both(label)).copied().collect();
+        let inner = first.iter().find(|label| both(label) && !result.contains(label)).copied();
+        let (&[row, column], Some(inner)) = (kept.as_slice(), inner) else { return Err(wrong()) };
+        // The operand with the rows comes first.
+        let ((a, a_labels), (b, b_labels)) = match first.contains(&row) {
+            true => ((*x, first), (*y, second)),
+            false => ((*y, second), (*x, first)),
+        };
+        let own = self.graph.shape(id).to_vec();
+        let extent = |shape: &[Size], labels: &[u8], label: u8| {
+            labels.iter().position(|own| *own == label).and_then(|axis| shape.get(axis).cloned()).ok_or_else(wrong)
+        };
+        let (m, n) = (extent(&own, result, row)?, extent(&own, result, column)?);
+        let k = extent(self.graph.shape(a), a_labels, inner)?;
+        let size = batch.map(|label| extent(&own, result, label)).transpose()?;
+        let c = View { buffer: self.target(id), offset: Size::from(0), strides: row_major(&own) };
+        let left = Labelled { view: self.view(a)?, labels: a_labels };
+        let right = Labelled { view: self.view(b)?, labels: b_labels };
+        let c = Labelled { view: c, labels: result };
+        self.steps.push(Step::Product(Product {
+            dtype: node.ty.dtype,
+            batch: size.unwrap_or_else(Size::one),
+            m,
+            n,
+            k,
+            a: left.matrix(batch, row, inner),
+            b: right.matrix(batch, inner, column),
+            c: c.matrix(batch, row, column),
+            span: self.span,
+        }));
+        Ok(())
+    }
+
+    /// A node as strided memory.
+    fn view(&mut self, id: NodeId) -> Result<View> {
+        if self.stored[id.0 as usize] {
+            let buffer = self.held(id)?;
+            return Ok(View { buffer, offset: Size::from(0), strides: row_major(self.graph.shape(id)) });
+        }
+        let node = self.graph.node(id).clone();
+        let inner = node.inputs.first().copied();
+        match (&node.op, inner) {
+            (Op::Transpose { perm }, Some(inner)) => {
+                let view = self.view(inner)?;
+                Ok(View { strides: perm.iter().map(|&axis| view.strides[axis].clone()).collect(), ..view })
+            }
+            (Op::Slice { starts, steps }, Some(inner)) => {
+                let mut view = self.view(inner)?;
+                for axis in 0..starts.len() {
+                    view.offset = view.offset.plus(&starts[axis].times(&view.strides[axis]));
+                    view.strides[axis] = view.strides[axis].times(&Size::from(steps[axis]));
+                }
+                Ok(view)
+            }
+            (Op::Reshape, Some(inner)) if self.stored[inner.0 as usize] => {
+                let view = self.view(inner)?;
+                Ok(View { strides: row_major(&node.ty.shape), ..view })
+            }
+            _ => Err(Diagnostic::error(codes::BUG, node.span, "an operand of a matrix product is not in memory")),
+        }
+    }
+}
