@@ -35,7 +35,8 @@
 //! | a look at what the compiler makes of it | [`Kernel::emit`], [`Module::emit`], [`Stage`] |
 //!
 //! Kernels are `Send` and `Sync`, cheap to clone, and hold what they need: a session and a module may go before them. Machine
-//! code is made at the first call, serves every size, and is freed with the last handle.
+//! code is made at the first call, serves every size, and is freed with the last handle; that of the 64 latest functions stays for
+//! whoever compiles the same text again, or until [`free_unused_code`].
 //!
 //! # Versions
 //!
@@ -91,7 +92,7 @@ pub use runtime::control::Control;
 pub use session::{
     Answer, Argument, BuildKind, BuildOptions, Built, Element, Error, ExampleCheck, Explanation, InputSource,
     Interactive, Kernel, KernelType, LAST, Measurement, Module, Outcome, Outlet, Output, Parameter, Pattern,
-    RunOptions, Session, Signature, Stage, Target, TypedKernel, ValueType, Warning,
+    RunOptions, Session, Signature, Stage, Target, TypedKernel, ValueType, Warning, free_unused_code,
 };
 
 /// The page about embedding, whose programs run as tests.

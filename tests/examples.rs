@@ -30,8 +30,10 @@ const SHORTER: &[(&str, &[(&str, &str)])] = &[
     ("sequence", &[("[:1500]", "[:100]"), ("let epochs = 8", "let epochs = 1")]),
 ];
 
+/// The programs that are run; those in folders are parts of other examples.
 fn examples() -> Vec<PathBuf> {
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"), "tome")
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    files(&folder, "tome").into_iter().filter(|path| path.parent() == Some(&folder)).collect()
 }
 
 fn name(path: &Path) -> String {

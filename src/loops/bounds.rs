@@ -320,7 +320,7 @@ mod tests {
             ("k", None),
             ("k % n", Some("n - 1")),
             ("argmax(x[:, 0])", Some("n - 1")),
-            ("len(x[:, 0:k])", Some("d")),
+            ("shape(x[:, 0:k])[1]", Some("d")),
             ("len(unique(y))", Some("n")),
             ("y[0]", None),
         ] {

@@ -293,7 +293,9 @@ impl Schedule<'_> {
             };
             // Indexes that are sums of counters become part of an address.
             let read = if moves_by_counters(self.graph, id) { &node.inputs[..1] } else { &node.inputs[..] };
-            let below: u32 = read.iter().map(|&x| if self.is_stored(x) { 0 } else { self.cost[x.0 as usize] }).sum();
+            // What is multiplied by itself is computed once.
+            let once = read.iter().enumerate().filter(|(k, x)| !read[..*k].contains(x));
+            let below: u32 = once.map(|(_, &x)| if self.is_stored(x) { 0 } else { self.cost[x.0 as usize] }).sum();
             self.cost[id.0 as usize] = own + below;
             if own + below > BODY && !self.is_stored(id) {
                 self.store(id);

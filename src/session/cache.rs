@@ -63,6 +63,13 @@ pub(super) fn keep(key: Key, code: &Runnable, warnings: &[Box<Diagnostic>]) {
     drop(dropped);
 }
 
+/// Frees the code of functions that no kernel holds any more. The process keeps the 64 that it compiled or looked up last, for whoever compiles
+/// the same text next.
+pub fn free_unused_code() {
+    let all = std::mem::take(&mut *COMPILED.lock().unwrap_or_else(PoisonError::into_inner));
+    drop(all);
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]

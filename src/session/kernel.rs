@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 /// A compiled function: a handle that is cheap to clone, and `Send` and `Sync`. Clones share the code; so do kernels of the same text
 /// that are planned for the same sizes, wherever in the process. The code is freed with the last of them, if it is not among
-/// the 64 that were compiled or found last.
+/// the 64 that were compiled or found last; [`free_unused_code`](super::free_unused_code) frees those.
 #[derive(Clone)]
 pub struct Kernel {
     inner: Arc<Inner>,

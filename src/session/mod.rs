@@ -31,6 +31,7 @@ mod typed;
 
 pub use argument::{Argument, Element, Target};
 pub use build::{BuildKind, BuildOptions, Built};
+pub use cache::free_unused_code;
 pub use emit::Stage;
 pub use error::{Error, Warning};
 pub use examples::ExampleCheck;
