@@ -23,6 +23,14 @@ pub struct Control {
     memory: AtomicU64,
 }
 
+/// Where generated code finds the counts, in bytes behind the flag: a loop that finds no other counting writes how many iterations it
+/// will do and has done, and at its end that none counts; any other writes what it has done where nobody looks.
+pub const DONE: i32 = std::mem::offset_of!(Control, done) as i32;
+/// As [`DONE`].
+pub const TOTAL: i32 = std::mem::offset_of!(Control, total) as i32;
+/// As [`DONE`].
+pub const UNSEEN: i32 = std::mem::offset_of!(Control, unseen) as i32;
+
 impl Control {
     /// Asks whatever runs to stop.
     pub fn interrupt(&self) {
@@ -67,28 +75,9 @@ impl Control {
         won.then_some(Count { control: self })
     }
 
-    /// The address of the flag, for generated code.
+    /// The address of the flag, and of the control itself, for generated code.
     pub fn flag(&self) -> *const AtomicBool {
         &raw const self.stop
-    }
-
-    /// Where a loop that generated code runs writes its progress.
-    pub fn begin(&self, total: i64) -> *const AtomicI64 {
-        match self.count(total) {
-            Some(count) => {
-                // It ends with `end`.
-                std::mem::forget(count);
-                &raw const self.done
-            }
-            None => &raw const self.unseen,
-        }
-    }
-
-    /// The loop that was given `place` has ended.
-    pub fn end(&self, place: *const AtomicI64) {
-        if std::ptr::eq(place, &raw const self.done) {
-            self.total.store(0, Ordering::Release);
-        }
     }
 
     /// Nothing runs any more, however it ended.
@@ -124,16 +113,14 @@ mod tests {
         let control = Control::default();
         assert_eq!(control.progress(), None);
         let outer = control.count(10);
-        let place = control.begin(1000);
         assert!(control.count(5).is_none());
-        control.end(place);
         outer.iter().for_each(Count::step);
         assert_eq!(control.progress(), Some((1, 10)));
         drop(outer);
         assert_eq!(control.progress(), None);
-        let place = control.begin(1000);
+        let inner = control.count(1000);
         assert_eq!(control.progress(), Some((0, 1000)));
-        control.end(place);
+        drop(inner);
         assert_eq!(control.progress(), None);
     }
 }

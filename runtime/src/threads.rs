@@ -13,7 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::RefCell;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The status for a failure of the run-time library itself.
@@ -107,8 +107,6 @@ type Loop = unsafe extern "C" fn(*const i64, i64, i64, *mut i64) -> i64;
 pub fn symbol(name: &str) -> Option<*const u8> {
     match name {
         "parallel_for" => Some(parallel_for as *const u8),
-        "begin_loop" => Some(begin_loop as *const u8),
-        "end_loop" => Some(end_loop as *const u8),
         "bind_size" => Some(bind_size as *const u8),
         _ => None,
     }
@@ -186,27 +184,6 @@ unsafe extern "C" fn parallel_for(
             *status
         }
     }
-}
-
-/// A loop of so many iterations begins: where it writes how many it has done.
-///
-/// # Safety
-/// The context is that of the run.
-#[unsafe(export_name = symbol!("begin_loop"))]
-unsafe extern "C" fn begin_loop(context: *const Context, total: i64) -> *const AtomicI64 {
-    // SAFETY: the caller's promise.
-    unsafe { (*context).threads }.control.begin(total)
-}
-
-/// The loop that was given `place` has ended.
-///
-/// # Safety
-/// The context is that of the run.
-#[unsafe(export_name = symbol!("end_loop"))]
-unsafe extern "C" fn end_loop(context: *const Context, place: *const AtomicI64) -> i64 {
-    // SAFETY: the caller's promise.
-    unsafe { (*context).threads }.control.end(place);
-    0
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::entry::{Entry, Planned};
 use super::lanes::scalar;
 use super::writer::aligned;
 use crate::loops::{Bind, BufferId, If, Kernel, Loop, Nest, Role, Scalar, Step};
+use crate::runtime::control::{DONE, TOTAL, UNSEEN};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Type, Value, types};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -50,6 +51,15 @@ fn walk(steps: &[Step], f: &mut impl FnMut(&Step)) {
         f(step);
         step.blocks().into_iter().for_each(|block| walk(block, f));
     }
+}
+
+/// A loop that is watched.
+struct Progress {
+    control: Value,
+    /// Whether it is the loop that counts.
+    counts: Value,
+    /// Where it writes how many iterations are done.
+    place: Value,
 }
 
 /// Where a loop goes on, and what it passes there.
@@ -152,13 +162,13 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         let plans = self.plans.clone();
         let zero = self.w.integer(0);
         let edges = Edges { limit: (!endless).then_some(limit), carried, entering, body, exit };
-        let progress = edges.limit.filter(|_| self.depth == 0).and_then(|limit| self.begin_counting(limit));
+        let progress = edges.limit.filter(|_| self.depth == 0).map(|limit| self.begin_counting(limit));
         self.test(step, zero, &edges);
         self.w.start(body);
         let params = self.w.params(body);
         self.set(step.counter, params[0]);
-        if let Some(place) = progress {
-            self.w.ins().store(aligned(), params[0], place, 0);
+        if let Some(progress) = &progress {
+            self.w.ins().store(aligned(), params[0], progress.place, 0);
         }
         self.bind(&edges.entering, &params[1..]);
         self.depth += 1;
@@ -175,15 +185,33 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         let results = self.w.params(exit);
         self.w.registers.values = before;
         self.bind(&edges.carried, &results);
-        if let (Some(place), Some(&context)) = (progress, self.params.first()) {
-            self.w.call("end_loop", &[context, place], &[types::I64]);
+        if let Some(progress) = progress {
+            self.end_counting(&progress);
         }
     }
 
-    /// Where a loop with so many iterations writes how many are done.
-    fn begin_counting(&mut self, limit: Value) -> Option<Value> {
-        let context = *self.params.first()?;
-        self.w.call("begin_loop", &[context, limit], &[types::I64])
+    /// The loop counts for those who watch, unless another around it does. Stores, no call: a call would cost the loop its
+    /// registers.
+    fn begin_counting(&mut self, limit: Value) -> Progress {
+        let control = self.w.control();
+        let before = self.w.ins().load(types::I64, aligned(), control, TOTAL);
+        let (zero, one) = (self.w.integer(0), self.w.integer(1));
+        let none = self.w.ins().icmp(IntCC::Equal, before, zero);
+        let long = self.w.ins().icmp(IntCC::SignedGreaterThan, limit, one);
+        let counts = self.w.ins().band(none, long);
+        let (done, unseen) = (self.w.plus(control, DONE.into()), self.w.plus(control, UNSEEN.into()));
+        let place = self.w.ins().select(counts, done, unseen);
+        self.w.ins().store(aligned(), zero, place, 0);
+        let total = self.w.ins().select(counts, limit, before);
+        self.w.ins().store(aligned(), total, control, TOTAL);
+        Progress { control, counts, place }
+    }
+
+    fn end_counting(&mut self, progress: &Progress) {
+        let total = self.w.ins().load(types::I64, aligned(), progress.control, TOTAL);
+        let zero = self.w.integer(0);
+        let total = self.w.ins().select(progress.counts, zero, total);
+        self.w.ins().store(aligned(), total, progress.control, TOTAL);
     }
 
     /// Goes to the body if there is another iteration, else to the exit.

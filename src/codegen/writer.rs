@@ -429,9 +429,14 @@ impl<'a> Writer<'a> {
         self.start(fine);
     }
 
+    /// The control of the run, at whose beginning is the request to stop.
+    pub(super) fn control(&mut self) -> Value {
+        self.slot(self.frame.sizes.len() + self.frame.buffers)
+    }
+
     /// Returns if the run is asked to stop. The load is atomic so that it is not taken out of a loop.
     pub(super) fn poll(&mut self) {
-        let flag = self.slot(self.frame.sizes.len() + self.frame.buffers);
+        let flag = self.control();
         let asked = self.ins().atomic_load(types::I8, aligned(), flag);
         let (stopped, on) = (self.cold_block(), self.block(&[]));
         self.branch(asked, (stopped, &[]), (on, &[]));
