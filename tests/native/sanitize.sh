@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the C interface under valgrind: good calls and bad ones. Any error of memory, and any definite leak, fails.
+# Runs the C and the Rust interface under valgrind: good calls and bad ones. Any error of memory, and any definite leak in C, fails.
 #
 #     tests/native/sanitize.sh            needs cargo, cc and valgrind
 #
@@ -19,3 +19,6 @@ for program in results bad_input; do
         --soname-synonyms=somalloc=nouserintercepts "$folder/$program" > "$folder/$program.out"
     echo "$program: no errors"
 done
+rust=$(cargo test --quiet --test embedding --no-run --message-format=json | sed -n 's/.*"executable":"\([^"]*embedding-[^"]*\)".*/\1/p' | tail -n 1)
+valgrind --quiet --error-exitcode=9 "$rust" --test-threads=1 > "$folder/rust.out"
+echo "embedding: no errors"
