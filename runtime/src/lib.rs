@@ -10,6 +10,7 @@ pub mod array;
 #[doc(hidden)]
 pub mod binder;
 pub mod control;
+mod crew;
 pub mod execute;
 pub mod fault;
 #[doc(hidden)]
@@ -24,6 +25,8 @@ pub mod print;
 #[doc(hidden)]
 pub mod product;
 pub mod random;
+#[doc(hidden)]
+pub mod reduce;
 #[doc(hidden)]
 pub mod routine;
 #[doc(hidden)]

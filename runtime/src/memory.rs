@@ -73,30 +73,27 @@ fn is_available(bytes: u64) -> bool {
 fn place(layout: &layout::Layout, elements: &[usize]) -> (Vec<usize>, usize) {
     let lives = &layout.lives;
     let mut offsets = vec![0; layout.buffers.len()];
-    let mut placed: Vec<(usize, usize, usize, usize)> = Vec::new();
     let mut order: Vec<usize> =
         (0..layout.buffers.len()).filter(|&b| layout.buffers[b].role == Role::Scratch).collect();
     order.sort_by_key(|&b| lives.get(b).copied().flatten().map_or(0, |(first, _)| first));
+    // What is alive: offset, bytes and end of life, by offset.
+    let mut alive: Vec<(usize, usize, usize)> = Vec::new();
     let mut arena = 0;
     for b in order {
         let Some((first, last)) = lives.get(b).copied().flatten() else { continue };
         let bytes = elements[b].saturating_mul(layout.buffers[b].dtype.size()).next_multiple_of(ALIGNMENT);
-        let mut taken: Vec<(usize, usize)> = placed
-            .iter()
-            .filter(|(_, _, from, to)| *from <= last && first <= *to)
-            .map(|(offset, bytes, ..)| (*offset, *bytes))
-            .collect();
-        taken.sort_unstable();
-        let mut at = 0;
-        for (offset, size) in taken {
+        alive.retain(|(.., end)| *end >= first);
+        let (mut at, mut position) = (0, 0);
+        for &(offset, size, _) in &alive {
             if at + bytes <= offset {
                 break;
             }
             at = at.max(offset + size);
+            position += 1;
         }
         offsets[b] = at;
         arena = arena.max(at + bytes);
-        placed.push((at, bytes, first, last));
+        alive.insert(position, (at, bytes, last));
     }
     (offsets, arena)
 }

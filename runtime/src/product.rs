@@ -11,7 +11,7 @@ use crate::symbols::symbol;
 use gemm::{Parallelism, gemm};
 
 /// Products of fewer floating-point operations stay on the calling thread.
-const SERIAL: i64 = 1 << 22;
+const SERIAL: i64 = 1 << 21;
 /// Rows or columns of a block: a multiple of every kernel's tile.
 const BLOCK: i64 = 96;
 

@@ -7,9 +7,8 @@
 
 use super::binder::{Binder, bind_size};
 use super::control::{Control, Count};
+use super::crew::Crew;
 use crate::symbols::symbol;
-use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::cell::RefCell;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,18 +20,17 @@ pub const INTERNAL: i64 = -1;
 /// The status for a run that was asked to stop.
 pub const INTERRUPTED: i64 = -2;
 
-/// Loops of less work (in simple operations) stay on the calling thread: handing work over and waiting takes up to
-/// 45 µs.
-const SERIAL: i64 = 1 << 19;
+/// Loops of less work (in simple operations) stay on the calling thread: they take no longer than a helper needs to come.
+const SERIAL: i64 = 1 << 17;
 /// The work of a block, and the largest number of blocks.
-const BLOCK: i64 = 1 << 16;
+const BLOCK: i64 = 1 << 15;
 const BLOCKS: i64 = 128;
 
-/// How many threads kernels may use. The pool is made when it is first needed.
+/// How many threads kernels may use. Those that help the calling one are started when they are first needed.
 #[derive(Debug)]
 pub struct Threads {
     count: usize,
-    pool: Arc<OnceLock<Option<ThreadPool>>>,
+    crew: Arc<OnceLock<Crew>>,
     control: Arc<Control>,
 }
 
@@ -51,13 +49,13 @@ impl Threads {
 
     /// At most `count` threads, whose work answers to `control`.
     pub fn under(count: usize, control: Arc<Control>) -> Threads {
-        Threads { count: count.max(1), pool: Arc::default(), control }
+        Threads { count: count.max(1), crew: Arc::default(), control }
     }
 
     /// The same threads for work that answers to another control.
     #[must_use]
     pub fn answering(&self, control: Arc<Control>) -> Threads {
-        Threads { count: self.count, pool: self.pool.clone(), control }
+        Threads { count: self.count, crew: self.crew.clone(), control }
     }
 
     /// What may stop the work, and sees how far it is.
@@ -70,25 +68,12 @@ impl Threads {
         self.count
     }
 
-    /// Does `work` for `0..blocks`, in any order; on the calling thread alone if there is no pool.
-    /// `false` if one of them panicked.
+    /// Does `work` for `0..blocks`, in any order. `false` if one of them panicked.
     pub fn for_each(&self, blocks: usize, work: impl Fn(usize) + Sync) -> bool {
-        let run = || match self.pool() {
-            Some(pool) if blocks > 1 => {
-                pool.install(|| (0..blocks).into_par_iter().with_max_len(1).for_each(&work));
-            }
-            _ => (0..blocks).for_each(&work),
-        };
-        catch_unwind(AssertUnwindSafe(run)).is_ok()
-    }
-
-    fn pool(&self) -> Option<&ThreadPool> {
-        if self.count == 1 {
-            return None;
+        if self.count == 1 || blocks <= 1 {
+            return catch_unwind(AssertUnwindSafe(|| (0..blocks).for_each(&work))).is_ok();
         }
-        let make =
-            || ThreadPoolBuilder::new().num_threads(self.count).thread_name(|n| format!("microtome-{n}")).build();
-        self.pool.get_or_init(|| make().ok()).as_ref()
+        self.crew.get_or_init(|| Crew::new(self.count - 1)).run(blocks, &work)
     }
 }
 
@@ -101,7 +86,7 @@ pub struct Context<'a, 'k> {
 }
 
 /// A loop nest: frame, first iteration, end, record of a fault. Returns the status.
-type Loop = unsafe extern "C" fn(*const i64, i64, i64, *mut i64) -> i64;
+pub(super) type Loop = unsafe extern "C" fn(*const i64, i64, i64, *mut i64) -> i64;
 
 /// The function behind the name.
 pub fn symbol(name: &str) -> Option<*const u8> {
@@ -142,19 +127,43 @@ unsafe extern "C" fn parallel_for(
 ) -> i64 {
     // SAFETY: the caller's promise.
     let threads = unsafe { (*context).threads };
-    let total = extent.saturating_mul(work.max(1));
-    let blocks = (total / BLOCK).clamp(1, BLOCKS).min(extent.max(1));
-    if total < SERIAL || blocks == 1 {
+    let (count, length) = blocks(extent, work);
+    if count <= 1 {
         // SAFETY: the caller's promise.
         return unsafe { body(frame, 0, extent, record) };
     }
-    let length = extent / blocks + i64::from(extent % blocks != 0);
-    let blocks = (extent / length + i64::from(extent % length != 0)) as usize;
-    let faults: Vec<OnceLock<(i64, [i64; 2])>> = (0..blocks).map(|_| OnceLock::new()).collect();
-    let lowest = AtomicUsize::new(usize::MAX);
     let frame = Shared(frame);
-    let count = threads.control.count(blocks as i64);
-    let finished = threads.for_each(blocks, |block| {
+    // SAFETY: the caller's promise; blocks are disjoint ranges of iterations.
+    let run = |_: usize, begin: i64, end: i64, values: *mut i64| unsafe { body(frame.address(), begin, end, values) };
+    // SAFETY: the caller's promise about the record.
+    unsafe { run_blocks(threads, (extent, count, length), run, record) }
+}
+
+/// How many blocks a loop is cut into, and the length of each; the last may be shorter.
+pub(super) fn blocks(extent: i64, work: i64) -> (usize, i64) {
+    let total = extent.saturating_mul(work.max(1));
+    let count = (total / BLOCK).clamp(1, BLOCKS).min(extent.max(1));
+    if total < SERIAL || count == 1 {
+        return (1, extent);
+    }
+    let length = extent / count + i64::from(extent % count != 0);
+    ((extent / length + i64::from(extent % length != 0)) as usize, length)
+}
+
+/// Runs the blocks of a loop: with its number, its range, and a record of a fault, each gives a status.
+///
+/// # Safety
+/// The record has room for two values.
+pub(super) unsafe fn run_blocks(
+    threads: &Threads,
+    (extent, count, length): (i64, usize, i64),
+    run: impl Fn(usize, i64, i64, *mut i64) -> i64 + Sync,
+    record: *mut i64,
+) -> i64 {
+    let faults: Vec<OnceLock<(i64, [i64; 2])>> = (0..count).map(|_| OnceLock::new()).collect();
+    let lowest = AtomicUsize::new(usize::MAX);
+    let steps = threads.control.count(count as i64);
+    let finished = threads.for_each(count, |block| {
         if block > lowest.load(Ordering::Relaxed) {
             return;
         }
@@ -166,13 +175,12 @@ unsafe extern "C" fn parallel_for(
         let begin = block as i64 * length;
         let end = extent.min(begin + length);
         let mut values = [0i64; 2];
-        // SAFETY: the caller's promise; blocks are disjoint ranges of iterations.
-        let status = unsafe { body(frame.address(), begin, end, values.as_mut_ptr()) };
+        let status = run(block, begin, end, values.as_mut_ptr());
         if status != 0 {
             let _ = faults[block].set((status, values));
             lowest.fetch_min(block, Ordering::Relaxed);
         }
-        count.iter().for_each(Count::step);
+        steps.iter().for_each(Count::step);
     });
     let fault = faults.iter().find_map(OnceLock::get);
     match (finished, fault) {

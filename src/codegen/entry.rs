@@ -1,4 +1,5 @@
-//! All functions of a kernel: one per nest, one per group of nests that run together, and the entry that runs the steps in order.
+//! All functions of a kernel: one per nest, per group of nests that run together and per piece of a long run of steps, and the entry
+//! that runs the steps in order.
 //!
 //! In: a kernel and a module to declare functions in. Out: functions in Cranelift IR, not yet compiled.
 //! Always holds: the entry stops at the first step whose status is not zero, and returns that.
@@ -7,8 +8,10 @@
 //! the buffers, last that of the flag that asks the run to stop.
 
 use super::CodegenError;
+use super::collapse;
 use super::group::{self, Member};
 use super::nest::NestWriter;
+use super::pieces::{self, pieces};
 use super::plan::Plan;
 use super::structured;
 use super::target::has_vectors;
@@ -16,8 +19,9 @@ use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
 use crate::loops::{Call, Kernel, Matrix, Nest, Product, Sink, Step, run_end};
 use crate::runtime::array::DType;
+use crate::runtime::reduce::Merge;
 use crate::runtime::routine;
-use cranelift_codegen::ir::{Function, InstBuilder, UserFuncName, Value, types};
+use cranelift_codegen::ir::{FuncRef, Function, InstBuilder, UserFuncName, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
 use std::ops::Range;
 
@@ -70,6 +74,18 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
         }
         all.push(named);
     }
+    let mut in_pieces = pieces::Functions::default();
+    for (index, piece) in pieces(&kernel.steps, &plans).into_iter().enumerate() {
+        let mut named = declare(module, format!("{label}piece{index}"), 3)?;
+        let (w, params) = Writer::new(&mut named.function, module, &frame, 1);
+        let plans = plans.get(piece.plans.clone()).unwrap_or_default().iter().map(|(_, planned)| planned);
+        let none = pieces::Functions::default();
+        let mut entry = Entry { w, kernel, frame: &frame, plans, pieces: &none, params, depth: 0 };
+        entry.steps(piece.steps);
+        entry.finish()?;
+        in_pieces.insert(piece.steps.as_ptr(), (named.id, piece.steps.len(), piece.plans.len()));
+        all.push(named);
+    }
     let mut named = declare(module, format!("{label}entry"), 3)?;
     named.optimised = structured;
     let (mut w, params) = Writer::new(&mut named.function, module, &frame, 1);
@@ -77,15 +93,12 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
         w.registers.mirrored = structured::registers(kernel, &plans);
         w.finds_sizes = !kernel.found.is_empty();
     }
-    let mut entry =
-        Entry { w, kernel, frame: &frame, plans: plans.iter().map(|(_, planned)| planned), params, depth: 0 };
+    let plans = plans.iter().map(|(_, planned)| planned);
+    let mut entry = Entry { w, kernel, frame: &frame, plans, pieces: &in_pieces, params, depth: 0 };
     entry.take_inputs();
     entry.steps(&kernel.steps);
     entry.give_outputs();
-    let mut w = entry.w;
-    let zero = w.integer(0);
-    w.ins().return_(&[zero]);
-    w.finish()?;
+    entry.finish()?;
     all.push(named);
     Ok(all)
 }
@@ -149,6 +162,8 @@ pub(super) struct Entry<'a, 'p, I> {
     pub(super) frame: &'p Frame,
     /// Plans of the nests that are still to come.
     pub(super) plans: I,
+    /// Steps that have functions of their own.
+    pub(super) pieces: &'p pieces::Functions,
     /// Context, frame and record of a fault.
     pub(super) params: Vec<Value>,
     /// How many loops are open.
@@ -156,12 +171,25 @@ pub(super) struct Entry<'a, 'p, I> {
 }
 
 impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
+    /// Ends the function: everything went well.
+    fn finish(mut self) -> Result<(), CodegenError> {
+        let zero = self.w.integer(0);
+        self.w.ins().return_(&[zero]);
+        self.w.finish()
+    }
+
     /// Steps one after the other.
     pub(super) fn steps(&mut self, steps: &'p [Step]) {
         let mut done = 0;
         for step in steps {
             if done > 0 {
                 done -= 1;
+                continue;
+            }
+            if let Some((function, steps, nests)) = self.pieces.get(&std::ptr::from_ref(step)) {
+                self.piece(*function);
+                self.plans.by_ref().take(*nests).for_each(drop);
+                done = steps - 1;
                 continue;
             }
             match step {
@@ -172,6 +200,14 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
                 Step::If(inner) => self.conditional(inner),
                 Step::Bind(bind) => self.bind_size(bind),
             }
+        }
+    }
+
+    fn piece(&mut self, function: FuncId) {
+        let function = self.w.function(function);
+        let call = self.w.cursor.ins().call(function, &self.params);
+        if let Some(status) = self.w.cursor.func.dfg.inst_results(call).first().copied() {
+            self.w.check_status(status);
         }
     }
 
@@ -221,6 +257,8 @@ fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {
         let inner = Size::product(inner.map(|(_, extent)| extent));
         let work = w.size(&inner.times(&Size::from(plan.cost())));
         w.call("parallel_for", &[context, address, frame, extent, work, fault], &[types::I64])
+    } else if let Some(merge) = plan.merge() {
+        run_reduction(w, params, function, (plan, merge, extent))
     } else {
         let zero = w.integer(0);
         let call = w.cursor.ins().call(function, &[frame, zero, extent, fault]);
@@ -229,6 +267,27 @@ fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {
     if let Some(status) = status {
         w.check_status(status);
     }
+}
+
+/// Reduces everything to one element, with a table as `runtime::reduce::Request` has it.
+fn run_reduction(
+    w: &mut Writer,
+    params: &[Value],
+    function: FuncRef,
+    (plan, merge, extent): (&Plan, Merge, Value),
+) -> Option<Value> {
+    let &[context, frame, fault] = params else { return None };
+    let dtype = plan.buffers[plan.target()];
+    let slots = w.frame_slots();
+    let slot = w.buffer_slot(plan.target());
+    let offset = collapse::offset(&plan.nest.sink).constant.times(&Size::from(dtype.size() as i64));
+    let work = Size::product(plan.nest.loops.iter().skip(1)).times(&Size::from(plan.cost()));
+    let mut table = vec![frame, w.integer(slots), w.integer(slot), w.size(&offset)];
+    table.extend([routine::code(dtype), merge.code()].map(|code| w.integer(code)));
+    table.extend([extent, w.size(&work)]);
+    let request = on_stack(w, &table);
+    let address = w.ins().func_addr(types::I64, function);
+    w.call("parallel_reduce", &[context, address, request, fault], &[types::I64])
 }
 
 /// Calls the matrix product with a table of its sizes and operands, as `runtime::product::Request` has it.

@@ -52,6 +52,7 @@ impl NestWriter<'_, '_, '_> {
     fn stages(&mut self, accumulators: Vec<Value>) -> Vec<Value> {
         let (first, end) = self.bounds(self.plan.depth() - 1);
         match self.plan.stages.as_slice() {
+            [only] if only.calls.is_empty() && self.plan.searches() => self.positions(only, first, end, accumulators),
             [only] if only.calls.is_empty() => self.strips(only, first, end, accumulators),
             _ => self.tiled(first, end, accumulators),
         }
@@ -78,10 +79,10 @@ impl NestWriter<'_, '_, '_> {
     fn strips(&mut self, stage: &Stage, first: Value, end: Value, accumulators: Vec<Value>) -> Vec<Value> {
         let extent = self.plan.nest.loops.last().and_then(Size::as_const);
         if extent.is_some_and(|extent| extent <= STRIP) {
-            return self.stage(stage, first, end, None, accumulators);
+            return self.untiled(stage, first, end, accumulators);
         }
         self.pieces(STRIP, first, end, accumulators, |nest, first, stop, accumulators| {
-            nest.stage(stage, first, stop, None, accumulators)
+            nest.untiled(stage, first, stop, accumulators)
         })
     }
 
@@ -180,6 +181,11 @@ impl NestWriter<'_, '_, '_> {
         let base = self.base(slot);
         let step = self.w.times(memory.range.0, bytes as i64);
         self.w.ins().iadd(base, step)
+    }
+
+    /// The loops of a stage without tiles.
+    pub(super) fn untiled(&mut self, stage: &Stage, first: Value, end: Value, accumulators: Vec<Value>) -> Vec<Value> {
+        self.stage(stage, first, end, None, accumulators)
     }
 
     /// The loops of one stage over `first..end`, which is not empty.
@@ -290,7 +296,8 @@ impl NestWriter<'_, '_, '_> {
         for (value, base) in &bases[..stage.reads.len().min(bases.len())] {
             self.read_tile(*value, *base, round);
         }
-        for value in &stage.insts {
+        let position = self.plan.only_position().filter(|_| round.lanes != Lanes::One);
+        for value in stage.insts.iter().filter(|value| Some(**value) != position) {
             self.inner_instruction(*value, round);
         }
         for (value, base) in &bases[stage.reads.len().min(bases.len())..] {

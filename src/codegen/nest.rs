@@ -118,7 +118,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
 
     /// The first and the end of a loop's counter.
     pub(super) fn bounds(&mut self, index: usize) -> (Value, Value) {
-        if self.plan.kept_loops().next() == Some(index) {
+        if self.plan.outermost() == index {
             return self.range;
         }
         (self.w.integer(0), self.w.size(&self.plan.nest.loops[index]))

@@ -13,6 +13,7 @@ use super::tiles::{self, Tiles};
 use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
 use crate::ops::{Code, Signature};
 use crate::runtime::array::DType;
+use crate::runtime::reduce::Merge;
 use std::ops::Range;
 
 /// What is known of a nest.
@@ -111,6 +112,15 @@ impl Plan {
         self.nest.parallel && self.kept_loops().next().is_some()
     }
 
+    /// How the results for parts of the outermost loop are merged, if everything is reduced to one element.
+    pub(super) fn merge(&self) -> Option<Merge> {
+        let Sink::Reduce { kind, buffer, .. } = &self.nest.sink else { return None };
+        let reads_itself = |inst: &Inst| matches!(inst, Inst::Load(from, _) if from == buffer);
+        let whole = self.depth() > 0 && self.kept_loops().next().is_none();
+        let same = self.buffers[*buffer] == self.dtypes[self.result()] && !self.buffers[*buffer].is_half();
+        Merge::of(kind.name).filter(|_| whole && same && !self.nest.body.iter().any(reads_itself))
+    }
+
     /// The value that goes into the sink.
     pub(super) fn result(&self) -> Value {
         match &self.nest.sink {
@@ -123,6 +133,20 @@ impl Plan {
         match &self.nest.sink {
             Sink::Store { buffer, .. } | Sink::Reduce { buffer, .. } | Sink::Accumulate { buffer, .. } => *buffer,
         }
+    }
+
+    /// The position that a reduction is to give, if nothing else needs it.
+    pub(super) fn only_position(&self) -> Option<Value> {
+        let Sink::Reduce { kind, value, position: Some(position), .. } = &self.nest.sink else { return None };
+        let used = |(user, inst): (usize, &Inst)| self.live[user] && operands(inst).contains(position);
+        let free = kind.positional && value != position && !self.nest.body.iter().enumerate().any(used);
+        free.then_some(*position)
+    }
+
+    /// Whether elements are computed with vectors, and their positions looked for.
+    pub(super) fn searches(&self) -> bool {
+        let positional = matches!(&self.nest.sink, Sink::Reduce { kind, .. } if kind.positional);
+        positional && self.stages.last().is_some_and(|stage| stage.lanes != Lanes::One)
     }
 
     /// Whether an instruction is an operator that the run-time library applies to a tile.
@@ -149,7 +173,10 @@ impl Plan {
     }
 
     fn choose_lanes(&self, stage: &Stage) -> Lanes {
-        let mut types = stage.insts.iter().map(|&value| self.operand_type(value)).chain(self.sink_type(stage));
+        // A position is computed for one element at a time.
+        let position = self.only_position();
+        let insts = || stage.insts.iter().copied().filter(|value| Some(*value) != position);
+        let mut types = insts().map(|value| self.operand_type(value)).chain(self.sink_type(stage));
         let lanes = if types.any(is_narrow) { Lanes::Four } else { Lanes::Two };
         let inner = self.nest.loops.last().and_then(crate::graph::Size::as_const);
         if inner.is_some_and(|extent| extent < lanes.count()) || !self.vectors {
@@ -157,7 +184,7 @@ impl Plan {
         }
         let tiled = stage.reads.iter().chain(&stage.writes);
         let fits = tiled.into_iter().all(|&value| self.fits_tile(value, lanes))
-            && stage.insts.iter().all(|&value| self.has_vector_code(value, lanes))
+            && insts().all(|value| self.has_vector_code(value, lanes))
             && (!stage.sink || self.sink_has_vector_code(lanes));
         if fits { lanes } else { Lanes::One }
     }
@@ -206,7 +233,8 @@ impl Plan {
             Sink::Reduce { offset, buffer, .. } if self.across => {
                 self.is_contiguous(offset) && self.buffers[*buffer] == self.dtypes[self.result()]
             }
-            Sink::Reduce { kind, loops, .. } => *loops > 0 && !kind.positional,
+            // The loop that looks for a position has one stage.
+            Sink::Reduce { kind, loops, .. } => *loops > 0 && (!kind.positional || self.stages.len() == 1),
         }
     }
 }

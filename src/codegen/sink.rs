@@ -7,15 +7,15 @@
 //! lane by lane, then with the scalar.
 
 use super::body::Round;
-use super::lanes::{self, LaneCode, Lanes, reg, scalar};
+use super::lanes::{self, LaneCode, Lanes, reg};
 use super::nest::NestWriter;
 use super::writer::aligned;
-use crate::loops::{Sink, Value as Inner};
+use crate::loops::Sink;
 use crate::ops::elementwise::Value as Element;
-use crate::ops::{Code, Comparison, Emit, Primitive, Reduction};
+use crate::ops::{Code, Reduction};
 use crate::runtime::array::DType;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Value};
 
 /// Vectors that a reduction carries.
 pub(super) const UNROLL: usize = 4;
@@ -57,19 +57,25 @@ impl NestWriter<'_, '_, '_> {
         lanes::value(code(&mut LaneCode { w: self.w, dtype, lanes }, &[reg(a), reg(b)]))
     }
 
-    fn reduction_lanes(&self) -> Lanes {
+    pub(super) fn reduction_lanes(&self) -> Lanes {
         self.plan.stages.last().map_or(Lanes::One, |stage| stage.lanes)
     }
 
     /// Accumulators that nothing has been added to.
     pub(super) fn start_reduction(&mut self) -> Vec<Value> {
         let Sink::Reduce { kind, value, .. } = &self.plan.nest.sink else { return Vec::new() };
-        let element = Element::F64(kind.identity).cast(self.plan.dtypes[*value]);
-        let first = lanes::constant(self.w, Lanes::One, element);
+        let dtype = self.plan.dtypes[*value];
         if kind.positional {
-            return vec![first, self.w.integer(-1)];
+            let worst = lanes::constant(self.w, Lanes::One, Element::F64(kind.identity).cast(dtype));
+            return vec![worst, self.w.integer(-1)];
         }
-        let lanes = self.reduction_lanes();
+        self.accumulators(kind, dtype, self.reduction_lanes())
+    }
+
+    /// The accumulators of a reduction to a value.
+    pub(super) fn accumulators(&mut self, kind: &Reduction, dtype: DType, lanes: Lanes) -> Vec<Value> {
+        let element = Element::F64(kind.identity).cast(dtype);
+        let first = lanes::constant(self.w, Lanes::One, element);
         let mut all = Vec::new();
         if lanes != Lanes::One {
             let vector = lanes::constant(self.w, lanes, element);
@@ -86,17 +92,25 @@ impl NestWriter<'_, '_, '_> {
         let dtype = self.plan.dtypes[*value];
         let result = match accumulators.as_slice() {
             [_, position] if kind.positional => *position,
-            [a, b, c, d, rest] => {
-                let lanes = self.reduction_lanes();
-                let low = self.combine(kind, dtype, lanes, *a, *b);
-                let high = self.combine(kind, dtype, lanes, *c, *d);
-                let vector = self.combine(kind, dtype, lanes, low, high);
-                self.across(kind, dtype, vector, *rest)
-            }
-            [one, ..] => *one,
             [] => return,
+            all => self.merged(kind, dtype, all),
         };
         self.w.ins().store(aligned(), result, address, 0);
+    }
+
+    /// The value of a reduction, from its accumulators.
+    pub(super) fn merged(&mut self, kind: &Reduction, dtype: DType, accumulators: &[Value]) -> Value {
+        match *accumulators {
+            [a, b, c, d, rest] => {
+                let lanes = self.reduction_lanes();
+                let low = self.combine(kind, dtype, lanes, a, b);
+                let high = self.combine(kind, dtype, lanes, c, d);
+                let vector = self.combine(kind, dtype, lanes, low, high);
+                self.across(kind, dtype, vector, rest)
+            }
+            [one, ..] => one,
+            [] => self.w.integer(0),
+        }
     }
 
     /// Combines the lanes of a vector, then `rest`.
@@ -152,10 +166,11 @@ impl NestWriter<'_, '_, '_> {
                     self.store(dtype, value, address, round.lanes, part);
                 }
             }
-            Sink::Reduce { kind, value, position: Some(position), .. } if kind.positional => {
+            Sink::Reduce { kind, value, position: Some(position), .. } if self.reduction_lanes() == Lanes::One => {
                 self.keep_better(kind, *value, *position, round, accumulators);
             }
             Sink::Reduce { kind, value, .. } => {
+                let kind = kind.extremum();
                 for (part, accumulator) in accumulators.iter_mut().enumerate() {
                     let value = self.operand(*value, round, part);
                     let dtype = plan.dtypes[plan.result()];
@@ -178,26 +193,5 @@ impl NestWriter<'_, '_, '_> {
                 }
             }
         }
-    }
-
-    /// Keeps the first best element and its position; the first NaN is better than anything.
-    fn keep_better(&mut self, kind: &Reduction, value: Inner, position: Inner, round: &Round, kept: &mut [Value]) {
-        let dtype = self.plan.dtypes[value];
-        let (x, at) = (self.operand(value, round, 0), self.operand(position, round, 0));
-        let [best, best_at] = kept else { return };
-        let mut better = self.combine(kind, dtype, Lanes::One, x, *best);
-        let mut code = LaneCode { w: self.w, dtype, lanes: Lanes::One };
-        if dtype.is_float() {
-            let is_nan = code.compare(Comparison::NotEqual, reg(x), reg(x));
-            let was_number = code.compare(Comparison::Equal, reg(*best), reg(*best));
-            let first_nan = code.op(Primitive::And, &[is_nan, was_number]);
-            better = lanes::value(code.op(Primitive::Or, &[reg(better), first_nan]));
-        }
-        let none_yet = self.w.ins().icmp_imm_s(IntCC::SignedLessThan, *best_at, 0);
-        let better = self.w.ins().bor(better, none_yet);
-        *best = self.w.ins().select(better, x, *best);
-        *best_at = self.w.ins().select(better, at, *best_at);
-        debug_assert_eq!(self.w.ty(*best_at), types::I64);
-        debug_assert_eq!(self.w.ty(*best), scalar(dtype));
     }
 }

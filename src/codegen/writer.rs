@@ -249,6 +249,16 @@ impl<'a> Writer<'a> {
         value
     }
 
+    /// How many slots the frame has.
+    pub(super) fn frame_slots(&self) -> i64 {
+        (self.frame.sizes.len() + self.frame.buffers + 1) as i64
+    }
+
+    /// The slot of a buffer's address.
+    pub(super) fn buffer_slot(&self, buffer: BufferId) -> i64 {
+        (self.frame.sizes.len() + buffer) as i64
+    }
+
     /// The address of a buffer.
     pub(super) fn buffer(&mut self, buffer: BufferId) -> Value {
         if self.finds_sizes && self.frame.moving.contains(&buffer) {

@@ -141,6 +141,15 @@ pub fn find(name: &str) -> Option<&'static Reduction> {
 }
 
 impl Reduction {
+    /// The reduction that gives the element whose position this one gives; itself if it gives no position.
+    pub fn extremum(&self) -> &Reduction {
+        match (self.positional, self.identity < 0.0) {
+            (false, _) => self,
+            (true, true) => &MAX,
+            (true, false) => &MIN,
+        }
+    }
+
     /// The result's dtype for operands of `dtype`.
     pub fn result(&self, dtype: DType) -> DType {
         if self.positional { DType::I64 } else { dtype }

@@ -66,20 +66,17 @@ impl<T: Real> Unary<T> for Cosh {
     }
 }
 
-/// Hyperbolic tangent: a polynomial below 5/8, 1 − 2/(e^2x + 1) above (Cephes).
+/// Hyperbolic tangent: e/(e + 2) with e = expm1 2|x|, which has no cancellation on either side of 0.
 pub(super) struct Tanh;
 
 impl<T: Real> Unary<T> for Tanh {
     #[inline(always)]
     fn fast(x: T) -> T {
         let a = limited(x, T::TANH_HIGH);
-        let z = a * a;
-        let inner = (a * z).fma(T::poly_tanh(z), a);
         let (t, r) = reduce(a + a);
         let scale = t.pow2(0);
-        let one = T::of(1.0);
-        let outer = one - T::of(2.0) / (expm1_reduced(r).fma(scale, scale) + one);
-        select(a < T::of(0.625), inner, outer).copysign(x)
+        let e = expm1_reduced(r).fma(scale, scale - T::of(1.0));
+        (e / (e + T::of(2.0))).copysign(x)
     }
     #[inline]
     fn scalar(x: T) -> T {

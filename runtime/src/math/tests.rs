@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::{Kernel, Misuse, dispatch, find};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A deterministic stream of 64-bit numbers (xorshift).
 struct Stream(u64);
@@ -131,6 +133,52 @@ fn errors_stay_within_the_stated_bounds() {
             );
         }
     }
+}
+
+/// Every f32 there is, for every function of one number: what `docs/accuracy.md` says. Half an hour:
+/// `cargo test --release -p microtome-runtime every_f32 -- --ignored --nocapture`
+#[test]
+#[ignore = "takes half an hour"]
+fn every_f32_stays_within_the_stated_bounds() {
+    const PIECE: u64 = 1 << 16;
+    let mut wrong = Vec::new();
+    for kernel in dispatch::table().iter().filter(|kernel| kernel.arity == 1) {
+        let next = AtomicU64::new(0);
+        let worst = Mutex::new((0.0f64, 0.0f32));
+        let work = || {
+            let mut own = (0.0f64, 0.0f32);
+            loop {
+                let first = next.fetch_add(PIECE, Ordering::Relaxed);
+                if first > u64::from(u32::MAX) {
+                    break;
+                }
+                let x: Vec<f32> = (first..first + PIECE).map(|bits| f32::from_bits(bits as u32)).collect();
+                for (&x, &got) in x.iter().zip(&run32(kernel, &x, &x)) {
+                    let want = reference(kernel.name, f64::from(x));
+                    // Beyond the largest number by half a unit everything is infinite.
+                    let want = if want.abs() > f64::from(f32::MAX) { f64::from(want as f32) } else { want };
+                    let error = ulps(f64::from(got), want, 24, -149);
+                    if error.is_nan() || error > own.0 {
+                        own = (error, x);
+                    }
+                }
+            }
+            let mut worst = worst.lock().unwrap();
+            if own.0.is_nan() || own.0 > worst.0 {
+                *worst = own;
+            }
+        };
+        std::thread::scope(|scope| {
+            let helpers = std::thread::available_parallelism().map_or(1, |count| count.get());
+            (0..helpers).for_each(|_| {
+                scope.spawn(work);
+            });
+        });
+        let (error, x) = *worst.lock().unwrap();
+        println!("{:9} {error:.4} at {x:e}, stated {}", kernel.name, kernel.ulp_f32);
+        wrong.extend((error.is_nan() || error > kernel.ulp_f32).then_some(kernel.name));
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 const SPECIALS: [f64; 26] = [
