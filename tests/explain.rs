@@ -340,3 +340,34 @@ fn a_program_without_such_gradients_says_so() {
     let (text, warnings) = checked("print(1)\n", &[]);
     assert!(text.contains("no gradient of a single example") && warnings.is_empty());
 }
+
+#[test]
+fn steps_say_what_they_fuse_and_why_they_end() {
+    let source = "fn f(x: f64[n, d], w: f64[d, k]) -> f64[n, k] {
+    let a = tanh(x @ w + 1.0)
+    a / sum(a, axis=1, keepdims=true)
+}";
+    let explanation = explained(source, Some("f"), &[]);
+    let part = &json(&explanation)["parts"][0];
+    let steps = part["steps"].as_array().unwrap();
+    let told: Vec<(String, Value, &str)> = steps
+        .iter()
+        .map(|step| {
+            let operators: Vec<&str> = step["operators"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            (operators.join(" "), step["read_by"].clone(), step["held"].as_str().unwrap())
+        })
+        .collect();
+    let wanted = [
+        ("", serde_json::json!([2]), "a matrix product is a step of its own"),
+        ("add tanh", serde_json::json!([3, 4]), "several steps read it, and computing it again costs more than a load"),
+        ("sum", serde_json::json!([4]), "a reduction is complete before it is read"),
+        ("divide", serde_json::json!([]), "a result"),
+    ];
+    for (told, wanted) in told.iter().zip(&wanted) {
+        assert_eq!((told.0.as_str(), &told.1, told.2), (wanted.0, &wanted.1, wanted.2));
+    }
+    assert_eq!(told.len(), wanted.len());
+    assert_eq!(steps[3]["together_up_to"], 4, "the rows are divided while they are in cache");
+    let text = explanation.text();
+    assert!(text.contains("add, tanh; for 3, 4: several steps read it"), "{text}");
+}

@@ -39,13 +39,18 @@ fn object(part: &Part, sources: &Sources) -> Value {
         .cost
         .works
         .iter()
-        .map(|work| {
+        .zip(&part.fusions)
+        .map(|(work, fusion)| {
             json!({
                 "what": work.what,
                 "place": place(work.span, sources),
                 "extents": work.extents.iter().map(polynomial).collect::<Vec<_>>(),
                 "runs": polynomial(&work.runs),
                 "operations": size(&work.operations),
+                "operators": fusion.operators,
+                "read_by": fusion.readers,
+                "held": fusion.held,
+                "together_up_to": fusion.together,
             })
         })
         .collect();

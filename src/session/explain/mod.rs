@@ -4,6 +4,7 @@
 //! Always holds: what is told is of the loops that would be compiled for the sizes at hand.
 
 mod drawing;
+mod fusion;
 mod json;
 mod page;
 mod statistics;
@@ -18,6 +19,7 @@ use crate::passes::{Choice, tied_by};
 use crate::pipeline::{self, Context};
 use crate::runtime::memory;
 use crate::syntax::span::Span;
+use fusion::{Fusion, fusions};
 use statistics::{Statistic, statistics};
 pub(super) use text::{line, snippet};
 
@@ -56,6 +58,8 @@ struct Part {
     /// Comprehensions that became operations on whole arrays.
     batched: Vec<Span>,
     loops: Vec<Around>,
+    /// What became of each step.
+    fusions: Vec<Fusion>,
     /// Elementwise operators in the graph that is lowered.
     operators: usize,
     warnings: Vec<Box<Diagnostic>>,
@@ -203,6 +207,7 @@ fn part(name: &str, kind: Kind, graph: &Graph, sizes: &SizeEnv, warnings: &[Box<
         statistics: statistics(&written),
         batched,
         loops,
+        fusions: fusions(&kernel),
         operators,
         warnings: all,
         kernel,

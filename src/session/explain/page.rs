@@ -70,9 +70,10 @@ fn section(out: &mut String, part: &Part, sources: &Sources) {
     table(out, "Comprehensions", batched.collect());
     table(out, "Loops", part.loops.iter().map(|l| row(l.span, format!("{} times: {}", l.trips, l.why))).collect());
     contractions(out, part, sources);
-    let steps = part.cost.works.iter().map(|work| {
+    let steps = part.cost.works.iter().zip(&part.fusions).enumerate().map(|(position, (work, fusion))| {
         let operations = format!("{} operations", polynomial(&work.operations));
-        row(work.span, format!("{}, {}: {operations}", work.what, text::extents(work)))
+        let what = format!("{}. {}, {}: {operations}", position + 1, work.what, text::extents(work));
+        row(work.span, format!("{what}; {}", fusion.words()))
     });
     table(out, "Steps", steps.collect());
     let _ = writeln!(out, "<p>{}.</p>", escaped(&text::fused(part)));

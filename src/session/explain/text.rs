@@ -70,7 +70,7 @@ fn section(part: &Part, sources: &Sources) -> String {
         .map(|l| vec![line(l.span, sources), snippet(l.span, sources), format!("{} times: {}", l.trips, l.why)]);
     table(&mut out, "loops", loops.collect());
     contractions(&mut out, part, sources);
-    table(&mut out, "steps", steps(part, sources));
+    steps(&mut out, part, sources);
     out.push_str(&format!("\n  {}\n", fused(part)));
     for warning in &part.warnings {
         out.push_str(&format!("\n{}", sources.render(warning, false)));
@@ -194,7 +194,8 @@ pub(super) fn weighed(choice: &Choice, position: usize) -> String {
     }
 }
 
-fn steps(part: &Part, sources: &Sources) -> Vec<Vec<String>> {
+/// The steps, a line for what each does and one for what it has taken in and why it ends.
+fn steps(out: &mut String, part: &Part, sources: &Sources) {
     let row = |(position, work): (usize, &Work)| {
         vec![
             (position + 1).to_string(),
@@ -205,7 +206,13 @@ fn steps(part: &Part, sources: &Sources) -> Vec<Vec<String>> {
             snippet(work.span, sources),
         ]
     };
-    part.cost.works.iter().enumerate().map(row).collect()
+    let rows: Vec<Vec<String>> = part.cost.works.iter().enumerate().map(row).collect();
+    if !rows.is_empty() {
+        out.push_str("\n  steps\n");
+    }
+    for (line, fusion) in aligned("    ", rows).lines().zip(&part.fusions) {
+        out.push_str(&format!("{line}\n        {}\n", fusion.words()));
+    }
 }
 
 /// Over what a step runs.
