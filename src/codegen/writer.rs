@@ -69,6 +69,8 @@ pub(super) struct Writer<'a> {
     pub(super) registers: Registers,
     /// Sizes are found out while this function runs, so what depends on them is read anew.
     pub(super) finds_sizes: bool,
+    /// What slots of the frame hold since a size was found out.
+    pub(super) found: FxHashMap<usize, Value>,
     error: Option<CodegenError>,
 }
 
@@ -116,6 +118,7 @@ impl<'a> Writer<'a> {
             functions: FxHashMap::default(),
             registers: Registers::default(),
             finds_sizes: false,
+            found: FxHashMap::default(),
             error: None,
         };
         let mut writer = writer;
@@ -302,7 +305,22 @@ impl<'a> Writer<'a> {
         value
     }
 
+    /// Reads the slots of a size that has just been found out, and of the buffers that depend on it.
+    pub(super) fn read_found(&mut self, size: &SizeVar, kernel: &Kernel) {
+        let depends = |id: &BufferId| kernel.buffers.get(*id).is_some_and(|of| of.elements.vars().contains(size));
+        let moved = (0..kernel.buffers.len()).filter(depends).map(|id| self.frame.sizes.len() + id);
+        let slots: Vec<usize> = moved.chain(self.frame.slot(size)).collect();
+        for slot in slots {
+            self.found.remove(&slot);
+            let value = self.slot_now(slot);
+            self.found.insert(slot, value);
+        }
+    }
+
     fn slot_now(&mut self, slot: usize) -> Value {
+        if let Some(known) = self.found.get(&slot) {
+            return *known;
+        }
         let (frame, offset) = (self.frame_pointer, i32::try_from(8 * slot).unwrap_or_default());
         self.ins().load(types::I64, MemFlagsData::new().with_notrap().with_aligned(), frame, offset)
     }
