@@ -55,10 +55,8 @@ fn walk(steps: &[Step], f: &mut impl FnMut(&Step)) {
     }
 }
 
-/// How many iterations of a tiny loop are written one after the other.
-const UNROLL: i64 = 4;
-/// The most instructions of a tiny loop.
-const TINY: usize = 6;
+/// How many iterations of a short loop are written one after the other, by the most instructions of an iteration.
+const UNROLL: [(usize, i64); 2] = [(6, 4), (16, 2)];
 
 /// A loop that is watched.
 struct Progress {
@@ -149,6 +147,10 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
 
     /// A loop.
     pub(super) fn repeat(&mut self, step: &'p Loop) {
+        let outermost = self.depth == 0;
+        if outermost {
+            self.w.begin_local();
+        }
         let carried = self.carried(&[&step.head, &step.body]);
         let before = self.w.registers.values.clone();
         // What the head computes is there in the body.
@@ -187,6 +189,9 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         self.bind(&edges.carried, &results);
         if let Some(progress) = progress {
             self.end_counting(&progress);
+        }
+        if outermost {
+            self.w.end_local();
         }
     }
 
@@ -230,16 +235,13 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         let (left, most) = (self.w.ins().isub(limit, params[0]), self.w.integer(STRIP));
         let length = self.w.ins().smin(left, most);
         let stop = self.w.ins().iadd(params[0], length);
-        let start = match self.is_tiny(step) {
-            true => self.unrolled(step, &params, stop, edges),
-            false => params,
-        };
-        match self.is_tiny(step) {
-            true => {
-                let more = self.w.ins().icmp(IntCC::SignedLessThan, start[0], stop);
-                self.w.branch(more, (edges.body, &start), (behind, &start[1..]));
+        match self.copies(step) {
+            Some(copies) => {
+                let rest = self.unrolled(step, copies, &params, stop, edges);
+                let more = self.w.ins().icmp(IntCC::SignedLessThan, rest[0], stop);
+                self.w.branch(more, (edges.body, &rest), (behind, &rest[1..]));
             }
-            false => self.w.jump(edges.body, &start),
+            None => self.w.jump(edges.body, &params),
         }
         self.w.start(edges.body);
         let params = self.w.params(edges.body);
@@ -267,10 +269,10 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
     }
 
     /// Several iterations at a time while there are as many up to `stop`; gives the counter and what is carried behind them.
-    fn unrolled(&mut self, step: &'p Loop, start: &[Value], stop: Value, edges: &Edges) -> Vec<Value> {
+    fn unrolled(&mut self, step: &'p Loop, copies: i64, start: &[Value], stop: Value, edges: &Edges) -> Vec<Value> {
         let types: Vec<Type> = start.iter().map(|value| self.w.ty(*value)).collect();
         let (several, rest) = (self.w.block(&types), self.w.block(&types));
-        let limit = self.w.plus(stop, -UNROLL);
+        let limit = self.w.plus(stop, -copies);
         let some = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, start[0], limit);
         self.w.branch(some, (several, start), (rest, start));
         self.w.start(several);
@@ -278,12 +280,12 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         self.bind(&edges.carried, &params[1..]);
         let plans = self.plans.clone();
         let mut counter = params[0];
-        for _ in 0..UNROLL {
+        for _ in 0..copies {
             self.plans = plans.clone();
             counter = self.iteration(step, counter);
         }
         self.plans = plans;
-        let next = self.w.plus(params[0], UNROLL);
+        let next = self.w.plus(params[0], copies);
         let more = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, next, limit);
         let go = self.entering(next, edges);
         self.w.branch(more, (several, &go), (rest, &go));
@@ -291,11 +293,14 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         self.w.params(rest)
     }
 
-    /// Whether an iteration is so short that counting takes a good part of it.
-    fn is_tiny(&self, step: &Loop) -> bool {
-        let is_nest = |step: &Step| matches!(step, Step::Nest(_));
-        let cost: usize = self.plans.clone().take(step.body.len()).map(|planned| planned.plan.short_cost()).sum();
-        step.body.iter().all(is_nest) && cost <= TINY
+    /// How many iterations are written one after the other, if one is so short that counting takes a good part of it.
+    fn copies(&self, step: &Loop) -> Option<i64> {
+        if !step.body.iter().all(|step| matches!(step, Step::Nest(_))) {
+            return None;
+        }
+        let plans = self.plans.clone().take(step.body.len());
+        let cost: usize = plans.map(|planned| planned.plan.short_cost()).sum();
+        UNROLL.iter().find(|(most, _)| cost <= *most).map(|(_, copies)| *copies)
     }
 
     /// Whether an iteration is a few instructions: scalars only, and nothing that is called.

@@ -68,7 +68,12 @@ impl Sum {
         if few || inner.again.is_some() || !inner.head.is_empty() {
             return None;
         }
-        let mut body = Merged { course: Course::new(kernel, inner)?, counter: inner.counter, insts: Vec::new(), known: FxHashMap::default() };
+        let mut body = Merged {
+            course: Course::new(kernel, inner)?,
+            counter: inner.counter,
+            insts: Vec::new(),
+            known: FxHashMap::default(),
+        };
         let mut own = FxHashMap::default();
         count_uses(&inner.body, &mut own);
         let mut sum = None;
@@ -101,10 +106,11 @@ impl Sum {
         }
         let (into, dtype, value) = sum?;
         // Nobody else reads the sum while it grows, nor what another iteration has left.
-        let apart = own.get(&into) == Some(&1) && body.insts.iter().all(|inst| match inst {
-            Inst::Load(buffer, _) => body.course.writes(*buffer) == 0,
-            _ => true,
-        });
+        let apart = own.get(&into) == Some(&1)
+            && body.insts.iter().all(|inst| match inst {
+                Inst::Load(buffer, _) => body.course.writes(*buffer) == 0,
+                _ => true,
+            });
         let dear = body.insts.iter().any(is_dear);
         (apart && dear).then_some(Sum { into, dtype, body: body.insts, value })
     }

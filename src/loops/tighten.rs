@@ -112,12 +112,7 @@ struct Carry {
     register: BufferId,
 }
 
-fn carried(
-    kernel: &mut Kernel,
-    inner: &Loop,
-    accesses: &[Access],
-    written: &FxHashMap<BufferId, usize>,
-) -> Vec<Carry> {
+fn carried(kernel: &mut Kernel, inner: &Loop, accesses: &[Access], written: &FxHashMap<BufferId, usize>) -> Vec<Carry> {
     let mut all = Vec::new();
     for store in accesses.iter().filter(|access| access.inst.is_none() && written.get(&access.buffer) == Some(&1)) {
         let Some(stride) = store.at.stride(inner.counter) else { continue };

@@ -64,7 +64,8 @@ fn without_sums(g: &mut Graph, binder: &Binder, inputs: &[NodeId]) -> Option<(No
     } else {
         let own = |of: &[NodeId]| kept.iter().filter_map(|at| of.get(*at).copied()).collect::<Vec<_>>();
         let states = kept.iter().filter_map(|at| binder.states.get(*at).copied()).collect();
-        let inputs = [&[parts.limit, parts.again], own(parts.first).as_slice(), &own(parts.next), parts.checks].concat();
+        let inputs =
+            [&[parts.limit, parts.again], own(parts.first).as_slice(), &own(parts.next), parts.checks].concat();
         g.add_loop(Binder { counter: binder.counter, states }, inputs)
     };
     let mut states = Vec::new();
@@ -131,9 +132,7 @@ impl Polynomial {
             return Some(Polynomial { coefficients: vec![id] });
         }
         match (&node.op, node.inputs.as_slice()) {
-            (Op::Var(var), _) if *var == binder.counter => {
-                Some(Polynomial { coefficients: vec![g.int(0), g.int(1)] })
-            }
+            (Op::Var(var), _) if *var == binder.counter => Some(Polynomial { coefficients: vec![g.int(0), g.int(1)] }),
             (Op::Map(op), &[a]) if op.name == "negate" => {
                 let inner = Polynomial::of(g, binder, a)?;
                 Some(inner.negative(g))
@@ -246,14 +245,15 @@ mod tests {
             let sum = g.map(&SUBTRACT, &[sum, line]);
             g.plus(sum, a)
         };
-        let cases: [&dyn Fn(&mut Graph, NodeId) -> NodeId; 3] =
-            [&|_, at| at, &|g, at| g.times(at, at), &powers];
+        let cases: [&dyn Fn(&mut Graph, NodeId) -> NodeId; 3] = [&|_, at| at, &|g, at| g.times(at, at), &powers];
         for case in cases {
             let graph = sum_of(case);
             let without = closed(&graph);
-            assert!(!crate::graph::reachable(&without, &without.roots())
-                .into_iter()
-                .any(|id| matches!(without.node(id).op, Op::Loop(_))));
+            assert!(
+                !crate::graph::reachable(&without, &without.roots())
+                    .into_iter()
+                    .any(|id| matches!(without.node(id).op, Op::Loop(_)))
+            );
             for n in [-9, -1, 0, 1, 2, 3, 7, 8, 9, 100] {
                 let input = crate::runtime::array::Array::from(n);
                 let run = |g: &Graph| interp::evaluate(g, std::slice::from_ref(&input), &BTreeMap::new()).unwrap();
