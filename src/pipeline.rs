@@ -33,8 +33,8 @@ pub struct Pass {
 pub const PASSES: &[Pass] = &[
     Pass {
         name: "accumulated",
-        sentence: "makes reductions of loops that only add up derivatives",
-        run: |graph, _| Ok(passes::accumulate(graph)),
+        sentence: "makes closed forms of loops that only add up polynomials of their counters, and reductions of those of derivatives",
+        run: |graph, _| Ok(passes::accumulate(&passes::closed(graph))),
     },
     Pass {
         name: "unrolled",

@@ -50,8 +50,8 @@ impl NestWriter<'_, '_, '_> {
                 if let Some(known) = self.w.register(*buffer, scalar(plan.dtypes[value])) {
                     return known;
                 }
-                let address = self.base(value);
-                self.w.ins().load(scalar(plan.dtypes[value]), aligned(), address, 0)
+                let (address, offset) = (self.base(value), self.displacement(value));
+                self.w.ins().load(scalar(plan.dtypes[value]), aligned(), address, offset)
             }
             inst => {
                 let args: Vec<Value> = super::plan::operands(inst).iter().map(|arg| self.outer(*arg)).collect();

@@ -40,7 +40,7 @@ struct TileMemory {
 impl NestWriter<'_, '_, '_> {
     /// Writes the innermost loop, which is not empty.
     pub(super) fn innermost(&mut self, accumulators: Vec<Value>) -> Vec<Value> {
-        if self.accumulates_in_register() {
+        if self.plan.adds_in_register() {
             let before = self.load_accumulator();
             let after = self.stages(before);
             self.store_accumulator(&after);
@@ -53,6 +53,8 @@ impl NestWriter<'_, '_, '_> {
         let (first, end) = self.bounds(self.plan.depth() - 1);
         match self.plan.stages.as_slice() {
             [only] if only.calls.is_empty() && self.plan.searches() => self.positions(only, first, end, accumulators),
+            [_] if self.plan.counts_bytes().is_some() => self.count_bytes(first, end, accumulators),
+            [_] if self.plan.fills_bytes() => self.fill_bytes(first, end, accumulators),
             [only] if only.calls.is_empty() => self.strips(only, first, end, accumulators),
             _ => self.tiled(first, end, accumulators),
         }

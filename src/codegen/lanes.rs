@@ -345,6 +345,9 @@ impl Emit for LaneCode<'_, '_> {
         reg(match self.dtype {
             DType::Bool => self.compare_truth(comparison, a, b),
             DType::I64 => self.w.ins().icmp(integer_condition(comparison), a, b),
+            // Only NaN differs from itself: one flag tells.
+            _ if a == b && comparison == Comparison::NotEqual => self.w.ins().fcmp(FloatCC::Unordered, a, b),
+            _ if a == b && comparison == Comparison::Equal => self.w.ins().fcmp(FloatCC::Ordered, a, b),
             _ => self.w.ins().fcmp(float_condition(comparison), a, b),
         })
     }

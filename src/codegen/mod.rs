@@ -16,6 +16,7 @@
 //! | `nest` | loops, addresses, and what is hoisted where |
 //! | `innermost` | the innermost loop: vector part, remainder, tiles |
 //! | `across` | reductions whose lanes are neighbouring results |
+//! | `bytes` | truth values sixteen at a time: counted, or all the same |
 //! | `body`, `lanes` | instructions of a body as scalars or vectors |
 //! | `division` | quotients and remainders of integers |
 //! | `half` | 16-bit floats from and to memory and single precision |
@@ -23,6 +24,7 @@
 
 mod across;
 mod body;
+mod bytes;
 mod collapse;
 mod define;
 mod division;

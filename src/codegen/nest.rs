@@ -224,7 +224,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         let bytes = Size::from(buffer.map_or(1, |buffer| self.plan.buffers[buffer].size() as i64));
         let inner = self.plan.depth();
         if level == 0 {
-            let constant = affine.constant.times(&bytes);
+            let constant = affine.constant.times(&bytes).minus(&Size::from(i64::from(self.displacement(slot))));
             self.partial[slot] = buffer.map(|buffer| self.w.buffer(buffer));
             if constant.as_const() != Some(0) || buffer.is_none() {
                 let constant = self.w.size(&constant);
@@ -246,6 +246,20 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
                 self.partial[slot] = Some(self.w.add(self.partial[slot], step));
             }
         }
+    }
+
+    /// The constant part of the place of a load or store in a nest without loops, in bytes: part of the instruction, so that places
+    /// that differ by it alone have an address in common.
+    pub(super) fn displacement(&self, slot: usize) -> i32 {
+        let plan = self.plan;
+        let (buffer, affine) = match (plan.nest.body.get(slot), &plan.nest.sink) {
+            (Some(Inst::Load(buffer, affine)), _) => (*buffer, affine),
+            (None, Sink::Store { buffer, offset, .. }) => (*buffer, offset),
+            _ => return 0,
+        };
+        let literal = affine.constant.monomials().find(|(vars, _)| vars.is_empty()).map_or(0, |(_, number)| number);
+        let bytes = literal.saturating_mul(plan.buffers[buffer].size() as i64);
+        if plan.depth() > 0 { 0 } else { i32::try_from(bytes).unwrap_or_default() }
     }
 
     /// An affine expression (of an instruction, or of the sink) without what the innermost loop contributes.

@@ -31,7 +31,7 @@ pub(super) struct Plan {
     /// Instructions that something needs.
     pub(super) live: Vec<bool>,
     /// Whether the processor has vectors.
-    vectors: bool,
+    pub(super) vectors: bool,
     /// The parts of the innermost loop.
     pub(super) stages: Vec<Stage>,
     /// What passes from part to part.
@@ -166,6 +166,27 @@ impl Plan {
         affine.values.iter().all(|(value, _)| !self.is_inner(*value))
     }
 
+    /// Whether the innermost loop adds to one element, which then stays in a register.
+    pub(super) fn adds_in_register(&self) -> bool {
+        let Sink::Accumulate { offset, buffer, .. } = &self.nest.sink else { return false };
+        let still = self.depth().checked_sub(1).is_some_and(|inner| offset.factor(inner).as_const() == Some(0));
+        let plain = matches!(self.buffers[*buffer], DType::I64 | DType::F32 | DType::F64);
+        still && plain && self.has_plain_values(offset)
+    }
+
+    /// A rough number of instructions of a nest without loops, registers and constants aside.
+    pub(super) fn short_cost(&self) -> usize {
+        let body = (0..self.nest.body.len()).filter(|&value| self.live[value]);
+        let own = body.map(|value| match &self.nest.body[value] {
+            Inst::Const(..) => 0,
+            Inst::Load(_, affine) if *affine == Affine::default() => 0,
+            Inst::Load(..) | Inst::Index(_) | Inst::Cast(..) => 1,
+            Inst::Map(op, _) if matches!(op.code, Code::Inline(_)) => 1,
+            Inst::Map(..) | Inst::Check { .. } => 100,
+        });
+        own.sum::<usize>() + usize::from(*offset(&self.nest.sink) != Affine::default())
+    }
+
     /// A rough number of simple operations in an iteration.
     pub(super) fn cost(&self) -> i64 {
         let body = (0..self.nest.body.len()).filter(|&value| self.live[value] && self.is_inner(value));
@@ -229,7 +250,8 @@ impl Plan {
     fn sink_has_vector_code(&self, lanes: Lanes) -> bool {
         let fits = lanes.fit(self.dtypes[self.result()]);
         fits && match &self.nest.sink {
-            Sink::Store { offset, .. } | Sink::Accumulate { offset, .. } => self.is_contiguous(offset),
+            Sink::Accumulate { offset, .. } => self.adds_in_register() || self.is_contiguous(offset),
+            Sink::Store { offset, .. } => self.is_contiguous(offset),
             Sink::Reduce { offset, buffer, .. } if self.across => {
                 self.is_contiguous(offset) && self.buffers[*buffer] == self.dtypes[self.result()]
             }

@@ -32,8 +32,8 @@ impl NestWriter<'_, '_, '_> {
         let address = self.base(self.sink_slot());
         match &self.plan.nest.sink {
             Sink::Store { value, .. } => {
-                let value = self.outer(*value);
-                self.w.ins().store(aligned(), value, address, 0);
+                let (value, offset) = (self.outer(*value), self.displacement(self.sink_slot()));
+                self.w.ins().store(aligned(), value, address, offset);
             }
             Sink::Reduce { value, position, .. } => {
                 let value = self.outer(position.unwrap_or(*value));
@@ -132,13 +132,6 @@ impl NestWriter<'_, '_, '_> {
         }
     }
 
-    /// Whether the innermost loop adds to one element, which then stays in a register.
-    pub(super) fn accumulates_in_register(&self) -> bool {
-        let Sink::Accumulate { offset, .. } = &self.plan.nest.sink else { return false };
-        let inner = self.plan.depth().saturating_sub(1);
-        offset.factor(inner).as_const() == Some(0) && self.plan.has_plain_values(offset)
-    }
-
     /// The element that the innermost loop adds to.
     pub(super) fn load_accumulator(&mut self) -> Vec<Value> {
         let address = self.base(self.sink_slot());
@@ -180,8 +173,10 @@ impl NestWriter<'_, '_, '_> {
             Sink::Accumulate { kind, value, buffer, offset } => {
                 let dtype = plan.buffers[*buffer];
                 if let [accumulator] = accumulators {
-                    let value = self.operand(*value, round, 0);
-                    *accumulator = self.combine(kind, dtype, Lanes::One, *accumulator, value);
+                    for part in 0..round.unroll {
+                        let values = self.operand(*value, round, part);
+                        *accumulator = self.add_in_order(kind, dtype, (round.lanes, values), *accumulator);
+                    }
                     return;
                 }
                 let address = self.address(self.sink_slot(), offset, dtype.size(), round);
@@ -193,5 +188,13 @@ impl NestWriter<'_, '_, '_> {
                 }
             }
         }
+    }
+
+    /// Adds lanes one after the other.
+    fn add_in_order(&mut self, kind: &Reduction, dtype: DType, (lanes, values): (Lanes, Value), sum: Value) -> Value {
+        (0..lanes.count() as u8).fold(sum, |sum, lane| {
+            let element = if lanes == Lanes::One { values } else { self.w.ins().extractlane(values, lane) };
+            self.combine(kind, dtype, Lanes::One, sum, element)
+        })
     }
 }

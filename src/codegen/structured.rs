@@ -1,10 +1,12 @@
 //! Loops around steps, and steps under conditions, in the entry.
 //!
 //! In: steps with steps inside. Out: blocks of the entry, between which scalars pass in registers.
-//! Always holds: a loop is tested before its first iteration and then at its end, so an iteration takes one jump.
+//! Always holds: a loop is tested before its first iteration and then at its end, so an iteration takes one jump; one of scalars
+//! alone looks whether to stop every [`STRIP`] iterations, any other at the end of each.
 
 use super::collapse::offset;
 use super::entry::{Entry, Planned};
+use super::innermost::STRIP;
 use super::lanes::scalar;
 use super::writer::aligned;
 use crate::loops::{Bind, BufferId, If, Kernel, Loop, Nest, Role, Scalar, Step};
@@ -52,6 +54,9 @@ fn walk(steps: &[Step], f: &mut impl FnMut(&Step)) {
         step.blocks().into_iter().for_each(|block| walk(block, f));
     }
 }
+
+/// How many iterations of a short loop are written one after the other, by the most instructions of an iteration.
+const UNROLL: [(usize, i64); 2] = [(6, 4), (16, 2)];
 
 /// A loop that is watched.
 struct Progress {
@@ -142,6 +147,10 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
 
     /// A loop.
     pub(super) fn repeat(&mut self, step: &'p Loop) {
+        let outermost = self.depth == 0;
+        if outermost {
+            self.w.begin_local();
+        }
         let carried = self.carried(&[&step.head, &step.body]);
         let before = self.w.registers.values.clone();
         // What the head computes is there in the body.
@@ -159,15 +168,41 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
             Scalar::Buffer(buffer) => self.scalar(*buffer),
         };
         let endless = matches!(&step.limit, Scalar::Size(size) if size.as_const() == Some(i64::MAX));
-        let plans = self.plans.clone();
         let zero = self.w.integer(0);
         let edges = Edges { limit: (!endless).then_some(limit), carried, entering, body, exit };
         let progress = edges.limit.filter(|_| self.depth == 0).map(|limit| self.begin_counting(limit));
-        self.test(step, zero, &edges);
-        self.w.start(body);
-        let params = self.w.params(body);
+        // What is read of the frame is not what it was when the loop finds sizes out.
+        let finds = [&step.head, &step.body].into_iter().any(|steps| finds_sizes(steps));
+        if finds {
+            self.w.found.clear();
+        }
+        match edges.limit.filter(|_| self.is_simple(step)) {
+            Some(limit) => self.strips(step, limit, &edges, progress.as_ref()),
+            None => self.iterations(step, zero, &edges, progress.as_ref()),
+        }
+        if finds {
+            self.w.found.clear();
+        }
+        self.w.start(exit);
+        let results = self.w.params(exit);
+        self.w.registers.values = before;
+        self.bind(&edges.carried, &results);
+        if let Some(progress) = progress {
+            self.end_counting(&progress);
+        }
+        if outermost {
+            self.w.end_local();
+        }
+    }
+
+    /// Iterations with a look after each whether to stop.
+    fn iterations(&mut self, step: &'p Loop, zero: Value, edges: &Edges, progress: Option<&Progress>) {
+        let plans = self.plans.clone();
+        self.test(step, zero, edges);
+        self.w.start(edges.body);
+        let params = self.w.params(edges.body);
         self.set(step.counter, params[0]);
-        if let Some(progress) = &progress {
+        if let Some(progress) = progress {
             self.w.ins().store(aligned(), params[0], progress.place, 0);
         }
         self.bind(&edges.entering, &params[1..]);
@@ -179,15 +214,106 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         let next = self.w.plus(params[0], 1);
         // The head once more, at the end of the iteration.
         self.plans = plans;
-        self.test(step, next, &edges);
+        self.test(step, next, edges);
         self.plans = behind;
-        self.w.start(exit);
-        let results = self.w.params(exit);
-        self.w.registers.values = before;
-        self.bind(&edges.carried, &results);
+    }
+
+    /// Iterations with a look whether to stop after as many as the innermost loop of a nest has in a strip.
+    fn strips(&mut self, step: &'p Loop, limit: Value, edges: &Edges, progress: Option<&Progress>) {
+        let types: Vec<Type> = edges.carried.iter().map(|buffer| self.register_type(*buffer)).collect();
+        let counted: Vec<Type> = std::iter::once(types::I64).chain(types.iter().copied()).collect();
+        let (strip, behind) = (self.w.block(&counted), self.w.block(&types));
+        let zero = self.w.integer(0);
+        let some = self.w.ins().icmp(IntCC::SignedLessThan, zero, limit);
+        let (go, leave) = (self.entering(zero, edges), self.values(&edges.carried));
+        self.w.branch(some, (strip, &go), (edges.exit, &leave));
+        self.w.start(strip);
+        let params = self.w.params(strip);
         if let Some(progress) = progress {
-            self.end_counting(&progress);
+            self.w.ins().store(aligned(), params[0], progress.place, 0);
         }
+        let (left, most) = (self.w.ins().isub(limit, params[0]), self.w.integer(STRIP));
+        let length = self.w.ins().smin(left, most);
+        let stop = self.w.ins().iadd(params[0], length);
+        match self.copies(step) {
+            Some(copies) => {
+                let rest = self.unrolled(step, copies, &params, stop, edges);
+                let more = self.w.ins().icmp(IntCC::SignedLessThan, rest[0], stop);
+                self.w.branch(more, (edges.body, &rest), (behind, &rest[1..]));
+            }
+            None => self.w.jump(edges.body, &params),
+        }
+        self.w.start(edges.body);
+        let params = self.w.params(edges.body);
+        self.bind(&edges.carried, &params[1..]);
+        let next = self.iteration(step, params[0]);
+        let more = self.w.ins().icmp(IntCC::SignedLessThan, next, stop);
+        let (go, leave) = (self.entering(next, edges), self.values(&edges.carried));
+        self.w.branch(more, (edges.body, &go), (behind, &leave));
+        self.w.start(behind);
+        let params = self.w.params(behind);
+        self.w.poll();
+        self.bind(&edges.carried, &params);
+        let more = self.w.ins().icmp(IntCC::SignedLessThan, stop, limit);
+        let go = self.entering(stop, edges);
+        self.w.branch(more, (strip, &go), (edges.exit, &params));
+    }
+
+    /// One iteration; gives the number of the next.
+    fn iteration(&mut self, step: &'p Loop, counter: Value) -> Value {
+        self.set(step.counter, counter);
+        self.depth += 1;
+        self.steps(&step.body);
+        self.depth -= 1;
+        self.w.plus(counter, 1)
+    }
+
+    /// Several iterations at a time while there are as many up to `stop`; gives the counter and what is carried behind them.
+    fn unrolled(&mut self, step: &'p Loop, copies: i64, start: &[Value], stop: Value, edges: &Edges) -> Vec<Value> {
+        let types: Vec<Type> = start.iter().map(|value| self.w.ty(*value)).collect();
+        let (several, rest) = (self.w.block(&types), self.w.block(&types));
+        let limit = self.w.plus(stop, -copies);
+        let some = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, start[0], limit);
+        self.w.branch(some, (several, start), (rest, start));
+        self.w.start(several);
+        let params = self.w.params(several);
+        self.bind(&edges.carried, &params[1..]);
+        let plans = self.plans.clone();
+        let mut counter = params[0];
+        for _ in 0..copies {
+            self.plans = plans.clone();
+            counter = self.iteration(step, counter);
+        }
+        self.plans = plans;
+        let next = self.w.plus(params[0], copies);
+        let more = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, next, limit);
+        let go = self.entering(next, edges);
+        self.w.branch(more, (several, &go), (rest, &go));
+        self.w.start(rest);
+        self.w.params(rest)
+    }
+
+    /// How many iterations are written one after the other, if one is so short that counting takes a good part of it.
+    fn copies(&self, step: &Loop) -> Option<i64> {
+        if !step.body.iter().all(|step| matches!(step, Step::Nest(_))) {
+            return None;
+        }
+        let plans = self.plans.clone().take(step.body.len());
+        let cost: usize = plans.map(|planned| planned.plan.short_cost()).sum();
+        UNROLL.iter().find(|(most, _)| cost <= *most).map(|(_, copies)| *copies)
+    }
+
+    /// Whether an iteration is a few instructions: scalars only, and nothing that is called.
+    fn is_simple(&self, step: &Loop) -> bool {
+        fn nests(steps: &[Step]) -> Option<usize> {
+            steps.iter().try_fold(0, |sum, step| match step {
+                Step::Nest(_) => Some(sum + 1),
+                Step::If(inner) => Some(sum + nests(&inner.then)?),
+                _ => None,
+            })
+        }
+        let count = if step.again.is_none() && step.head.is_empty() { nests(&step.body) } else { None };
+        count.is_some_and(|count| self.plans.clone().take(count).all(|planned| planned.is_inline))
     }
 
     /// The loop counts for those who watch, unless another around it does. Stores, no call: a call would cost the loop its
@@ -267,6 +393,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         if let Some(status) = self.w.call("bind_size", &[context, frame, slot, value], &[types::I64]) {
             self.w.check_status(status);
         }
+        self.w.read_found(&step.size, self.kernel);
     }
 
     /// Steps under a condition.
@@ -282,6 +409,9 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         self.w.cursor.ins().brif(condition, then, &[], join, &block_args(&before));
         self.w.start(then);
         self.steps(&step.then);
+        if finds_sizes(&step.then) {
+            self.w.found.clear();
+        }
         let after: Vec<Value> = changed.iter().map(|buffer| self.scalar(*buffer)).collect();
         self.w.jump(join, &after);
         self.w.start(join);
@@ -289,6 +419,13 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         self.w.registers.values = outer;
         self.bind(&changed, &merged);
     }
+}
+
+/// Whether sizes are found out in steps.
+fn finds_sizes(steps: &[Step]) -> bool {
+    let mut finds = false;
+    walk(steps, &mut |step| finds |= matches!(step, Step::Bind(_)));
+    finds
 }
 
 fn block_args(values: &[Value]) -> Vec<cranelift_codegen::ir::BlockArg> {

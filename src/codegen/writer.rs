@@ -69,6 +69,11 @@ pub(super) struct Writer<'a> {
     pub(super) registers: Registers,
     /// Sizes are found out while this function runs, so what depends on them is read anew.
     pub(super) finds_sizes: bool,
+    /// The block where addresses are read that the code behind it uses, and those that have been: before an outermost loop they are
+    /// read anew, so that they need not be held in registers, or spilled, from the beginning of the function.
+    local: Option<(Block, FxHashMap<usize, Value>)>,
+    /// What slots of the frame hold since a size was found out.
+    pub(super) found: FxHashMap<usize, Value>,
     error: Option<CodegenError>,
 }
 
@@ -116,6 +121,8 @@ impl<'a> Writer<'a> {
             functions: FxHashMap::default(),
             registers: Registers::default(),
             finds_sizes: false,
+            local: None,
+            found: FxHashMap::default(),
             error: None,
         };
         let mut writer = writer;
@@ -264,7 +271,31 @@ impl<'a> Writer<'a> {
         if self.finds_sizes && self.frame.moving.contains(&buffer) {
             return self.slot_now(self.frame.sizes.len() + buffer);
         }
-        self.slot(self.frame.sizes.len() + buffer)
+        self.address(self.frame.sizes.len() + buffer)
+    }
+
+    /// Begins code that reads addresses anew.
+    pub(super) fn begin_local(&mut self) {
+        self.local = Some((self.current(), FxHashMap::default()));
+    }
+
+    /// Ends it.
+    pub(super) fn end_local(&mut self) {
+        self.local = None;
+    }
+
+    /// An address that stays the same in the whole function.
+    fn address(&mut self, slot: usize) -> Value {
+        let Some((home, known)) = &self.local else { return self.slot(slot) };
+        if let Some(value) = known.get(&slot) {
+            return *value;
+        }
+        let (home, frame, offset) = (*home, self.frame_pointer, i32::try_from(8 * slot).unwrap_or_default());
+        let value = self.within(home, |w| w.ins().load(types::I64, aligned(), frame, offset));
+        if let Some((_, known)) = &mut self.local {
+            known.insert(slot, value);
+        }
+        value
     }
 
     /// What a register holds; `None` for a buffer in memory.
@@ -312,7 +343,22 @@ impl<'a> Writer<'a> {
         value
     }
 
+    /// Reads the slots of a size that has just been found out, and of the buffers that depend on it.
+    pub(super) fn read_found(&mut self, size: &SizeVar, kernel: &Kernel) {
+        let depends = |id: &BufferId| kernel.buffers.get(*id).is_some_and(|of| of.elements.vars().contains(size));
+        let moved = (0..kernel.buffers.len()).filter(depends).map(|id| self.frame.sizes.len() + id);
+        let slots: Vec<usize> = moved.chain(self.frame.slot(size)).collect();
+        for slot in slots {
+            self.found.remove(&slot);
+            let value = self.slot_now(slot);
+            self.found.insert(slot, value);
+        }
+    }
+
     fn slot_now(&mut self, slot: usize) -> Value {
+        if let Some(known) = self.found.get(&slot) {
+            return *known;
+        }
         let (frame, offset) = (self.frame_pointer, i32::try_from(8 * slot).unwrap_or_default());
         self.ins().load(types::I64, MemFlagsData::new().with_notrap().with_aligned(), frame, offset)
     }
@@ -441,7 +487,7 @@ impl<'a> Writer<'a> {
 
     /// The control of the run, at whose beginning is the request to stop.
     pub(super) fn control(&mut self) -> Value {
-        self.slot(self.frame.sizes.len() + self.frame.buffers)
+        self.address(self.frame.sizes.len() + self.frame.buffers)
     }
 
     /// Returns if the run is asked to stop. The load is atomic so that it is not taken out of a loop.

@@ -12,9 +12,11 @@ use crate::runtime::array::DType;
 use crate::syntax::span::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// The largest distance between the indexes of two iterations.
+/// The largest distance between the indexes of two iterations, as far as it is known when compiling.
 const STRIDE: i64 = 1 << 16;
-/// The most iterations. With [`STRIDE`]: no index overflows between two that are in range.
+/// The largest distance that is found when running, and how often it may be taken.
+const FOUND: (i64, i64) = (1 << 20, 2);
+/// The most iterations. With [`STRIDE`] and [`FOUND`]: no index overflows between two that are in range.
 const ITERATIONS: i64 = 1 << 40;
 
 /// Takes checks out of innermost loops.
@@ -93,10 +95,13 @@ fn take_checks(walk: &Walk<'_>, step: &mut Step, test: &mut Test) {
             if let Inst::Check { fault, args } = inst
                 && let [index, extent] = args.as_slice()
                 && matches!(walk.kernel.faults.get(*fault).map(|site| &site.kind), Some(CheckKind::Index { .. }))
-                && walk.stride(nest, *index).is_some_and(|stride| stride.abs() <= STRIDE)
-                && walk.stride(nest, *extent) == Some(0)
+                && let Some(stride) = walk.stride(nest, *index).filter(Stride::is_short)
+                && walk.stride(nest, *extent) == Some(Stride::default())
             {
                 test.require(walk, nest, *index, *extent);
+                if let Some((found, _)) = stride.found {
+                    test.require_short(walk, nest, found);
+                }
                 gone.insert(at, *index);
             }
         }
@@ -113,40 +118,16 @@ fn take_checks(walk: &Walk<'_>, step: &mut Step, test: &mut Test) {
 fn without(nest: &mut Nest, gone: &FxHashMap<Value, Value>) {
     let mut moved: Vec<Value> = Vec::new();
     let mut body: Vec<Inst> = Vec::new();
-    for (at, mut inst) in std::mem::take(&mut nest.body).into_iter().enumerate() {
+    for (at, inst) in std::mem::take(&mut nest.body).into_iter().enumerate() {
         if let Some(&instead) = gone.get(&at) {
             moved.push(moved[instead]);
             continue;
         }
-        match &mut inst {
-            Inst::Const(..) => {}
-            Inst::Index(affine) | Inst::Load(_, affine) => rename(affine, &moved),
-            Inst::Map(_, args) | Inst::Check { args, .. } => args.iter_mut().for_each(|arg| *arg = moved[*arg]),
-            Inst::Cast(value, _) => *value = moved[*value],
-        }
         moved.push(body.len());
-        body.push(inst);
+        body.push(inst.renamed(&moved));
     }
     nest.body = body;
-    match &mut nest.sink {
-        Sink::Store { value, offset, .. } | Sink::Accumulate { value, offset, .. } => {
-            *value = moved[*value];
-            rename(offset, &moved);
-        }
-        Sink::Reduce { value, position, offset, .. } => {
-            *value = moved[*value];
-            position.iter_mut().for_each(|value| *value = moved[*value]);
-            rename(offset, &moved);
-        }
-    }
-}
-
-fn rename(affine: &mut Affine, moved: &[Value]) {
-    let values = std::mem::take(&mut affine.values);
-    let renamed = values.into_iter().map(|(value, factor)| vec![(moved[value], factor)]);
-    for values in renamed {
-        *affine = affine.plus(&Affine { values, ..Affine::default() });
-    }
+    nest.sink.rename_values(&moved);
 }
 
 /// What does not change while a loop runs, and what counts in it.
@@ -156,14 +137,54 @@ struct Walk<'k> {
     written: FxHashSet<BufferId>,
 }
 
+/// By how much an integer grows from one iteration to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Stride {
+    constant: i64,
+    /// A value that does not change in the loop, and how often it is taken.
+    found: Option<(Value, i64)>,
+}
+
+impl Stride {
+    fn constant(constant: i64) -> Stride {
+        Stride { constant, found: None }
+    }
+
+    fn plus(self, other: Stride) -> Option<Stride> {
+        let found = match (self.found, other.found) {
+            (Some((a, x)), Some((b, y))) if a == b => Some((a, x.checked_add(y)?)),
+            (Some(_), Some(_)) => return None,
+            (one, other) => one.or(other),
+        };
+        Some(Stride { constant: self.constant.checked_add(other.constant)?, found })
+    }
+
+    fn times(self, factor: i64) -> Option<Stride> {
+        let found = match self.found {
+            Some((value, times)) => Some((value, times.checked_mul(factor)?)),
+            None => None,
+        };
+        Some(Stride { constant: self.constant.checked_mul(factor)?, found })
+    }
+
+    /// Whether no index overflows, if what is found is short too.
+    fn is_short(&self) -> bool {
+        self.constant.unsigned_abs() <= STRIDE as u64
+            && self.found.is_none_or(|(_, times)| times.unsigned_abs() <= FOUND.1 as u64)
+    }
+}
+
 impl Walk<'_> {
     /// By how much an integer grows from one iteration to the next, if that is always the same.
-    fn stride(&self, nest: &Nest, value: Value) -> Option<i64> {
+    fn stride(&self, nest: &Nest, value: Value) -> Option<Stride> {
         match nest.body.get(value)? {
-            Inst::Const(Constant::Int(_), _) => Some(0),
+            Inst::Const(Constant::Int(_), _) => Some(Stride::default()),
             Inst::Index(affine) if affine.loops.is_empty() => {
-                let parts = affine.values.iter();
-                parts.map(|(value, factor)| self.stride(nest, *value)?.checked_mul(factor.as_const()?)).sum()
+                let mut sum = Stride::default();
+                for (value, factor) in &affine.values {
+                    sum = sum.plus(self.stride(nest, *value)?.times(factor.as_const()?)?)?;
+                }
+                Some(sum)
             }
             Inst::Load(buffer, at) if *at == Affine::default() => self.stride_of_buffer(*buffer),
             Inst::Map(op, args) => self.stride_of_map(nest, op, args),
@@ -171,29 +192,36 @@ impl Walk<'_> {
         }
     }
 
-    fn stride_of_buffer(&self, id: BufferId) -> Option<i64> {
+    fn stride_of_buffer(&self, id: BufferId) -> Option<Stride> {
         let buffer = self.kernel.buffers.get(id)?;
         let scalar = buffer.dtype == DType::I64 && buffer.elements.is_one();
         match id == self.counter {
-            true => Some(1),
-            false => (scalar && !self.written.contains(&id)).then_some(0),
+            true => Some(Stride::constant(1)),
+            false => (scalar && !self.written.contains(&id)).then_some(Stride::default()),
         }
     }
 
-    fn stride_of_map(&self, nest: &Nest, op: &Elementwise, args: &[Value]) -> Option<i64> {
+    fn stride_of_map(&self, nest: &Nest, op: &Elementwise, args: &[Value]) -> Option<Stride> {
         let &[a, b] = args else { return None };
         let constant = |value: Value| match nest.body.get(value) {
             Some(Inst::Const(Constant::Int(factor), _)) => Some(*factor),
             _ => None,
         };
         let (left, right) = (self.stride(nest, a)?, self.stride(nest, b)?);
+        let still = Stride::default();
         match op.name {
-            "add" => left.checked_add(right),
-            "subtract" => left.checked_sub(right),
-            "multiply" if left == 0 && right == 0 => Some(0),
+            "add" => left.plus(right),
+            "subtract" => left.plus(right.times(-1)?),
+            "multiply" if left == still && right == still => Some(still),
             "multiply" => match (constant(a), constant(b)) {
-                (Some(factor), _) => right.checked_mul(factor),
-                (_, Some(factor)) => left.checked_mul(factor),
+                (Some(factor), _) => right.times(factor),
+                (_, Some(factor)) => left.times(factor),
+                _ if left == still && right.found.is_none() => {
+                    Some(Stride { constant: 0, found: Some((a, right.constant)) })
+                }
+                _ if right == still && left.found.is_none() => {
+                    Some(Stride { constant: 0, found: Some((b, left.constant)) })
+                }
                 _ => None,
             },
             _ => None,
@@ -244,6 +272,17 @@ impl Test {
             let inside = self.push(Inst::Map(&AND, vec![from_zero, below]));
             before = self.push(Inst::Map(&AND, vec![before, inside]));
         }
+    }
+
+    /// A distance that is found when running is short.
+    fn require_short(&mut self, walk: &Walk<'_>, nest: &Nest, distance: Value) {
+        let before = self.body.len() - 1;
+        let distance = self.copy(walk, nest, distance, self.ends[0], &mut FxHashMap::default());
+        let [least, most] = [-FOUND.0, FOUND.0].map(|end| self.push(Inst::Const(Constant::Int(end), DType::I64)));
+        let low = self.push(Inst::Map(&LESS_EQUAL, vec![least, distance]));
+        let high = self.push(Inst::Map(&LESS_EQUAL, vec![distance, most]));
+        let short = self.push(Inst::Map(&AND, vec![low, high]));
+        self.push(Inst::Map(&AND, vec![before, short]));
     }
 
     /// A value of a nest as it is in the iteration of that number.

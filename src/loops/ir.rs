@@ -215,7 +215,56 @@ impl Kernel {
     }
 }
 
+impl Inst {
+    /// The values that it uses.
+    pub(super) fn operands(&self) -> Vec<Value> {
+        match self {
+            Inst::Const(..) => Vec::new(),
+            Inst::Index(affine) | Inst::Load(_, affine) => affine.values.iter().map(|(value, _)| *value).collect(),
+            Inst::Map(_, args) | Inst::Check { args, .. } => args.clone(),
+            Inst::Cast(from, _) => vec![*from],
+        }
+    }
+
+    /// The same of values that are elsewhere now.
+    pub(super) fn renamed(&self, moved: &[Value]) -> Inst {
+        let mut inst = self.clone();
+        match &mut inst {
+            Inst::Const(..) => {}
+            Inst::Index(affine) | Inst::Load(_, affine) => affine.rename_values(moved),
+            Inst::Map(_, args) | Inst::Check { args, .. } => args.iter_mut().for_each(|arg| *arg = moved[*arg]),
+            Inst::Cast(value, _) => *value = moved[*value],
+        }
+        inst
+    }
+}
+
 impl Sink {
+    /// The values that it uses.
+    pub(super) fn values(&self) -> Vec<Value> {
+        let (value, position, offset) = match self {
+            Sink::Store { value, offset, .. } | Sink::Accumulate { value, offset, .. } => (value, &None, offset),
+            Sink::Reduce { value, position, offset, .. } => (value, position, offset),
+        };
+        let offsets = offset.values.iter().map(|(value, _)| *value);
+        offsets.chain([*value]).chain(*position).collect()
+    }
+
+    /// Lets it use values that are elsewhere now.
+    pub(super) fn rename_values(&mut self, moved: &[Value]) {
+        match self {
+            Sink::Store { value, offset, .. } | Sink::Accumulate { value, offset, .. } => {
+                *value = moved[*value];
+                offset.rename_values(moved);
+            }
+            Sink::Reduce { value, position, offset, .. } => {
+                *value = moved[*value];
+                position.iter_mut().for_each(|value| *value = moved[*value]);
+                offset.rename_values(moved);
+            }
+        }
+    }
+
     /// The buffer that is written.
     pub fn buffer(&self) -> BufferId {
         match self {
@@ -393,6 +442,13 @@ impl Affine {
     /// One value of the body.
     pub fn of_value(value: Value) -> Affine {
         Affine { values: vec![(value, Size::one())], ..Affine::default() }
+    }
+
+    /// Lets it use values that are elsewhere now.
+    pub(super) fn rename_values(&mut self, moved: &[Value]) {
+        for (value, factor) in std::mem::take(&mut self.values) {
+            *self = self.plus(&Affine { values: vec![(moved[value], factor)], ..Affine::default() });
+        }
     }
 
     /// The sum.

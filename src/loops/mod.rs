@@ -7,18 +7,21 @@ mod bounds;
 mod checks;
 mod cost;
 mod ir;
+mod late;
+mod linear;
 mod lives;
 mod lower;
+mod ordered;
 mod print;
 mod products;
 mod regions;
 mod reuse;
 mod schedule;
 mod structured;
+mod tighten;
 mod together;
 mod verify;
 
-pub use checks::hoist_checks;
 pub use cost::{Cost, Moment, Unknown, Work};
 pub use ir::{
     Affine, Bind, Buffer, BufferId, Call, FaultSite, If, Inst, Kernel, Loop, Matrix, Nest, Product, Role, Rows, Scalar,
@@ -27,3 +30,12 @@ pub use ir::{
 pub use lower::lower;
 pub use together::run_end;
 pub use verify::verify;
+
+/// Makes the loops of a kernel ready for code: checks before them where that can be, little to do in an iteration.
+pub fn prepare(kernel: &mut Kernel) {
+    checks::hoist_checks(kernel);
+    tighten::drop_unread(kernel);
+    ordered::ordered(kernel);
+    tighten::tighten(kernel);
+    tighten::drop_unread(kernel);
+}

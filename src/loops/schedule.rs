@@ -182,9 +182,21 @@ impl Schedule<'_> {
         linear && node.ty.dtype == DType::I64
     }
 
-    /// Who reads an array that is changed in place does so before, and so has a place of its own for the result.
+    /// Who reads an array that is changed in place later does so before, and so has a place of its own for the result.
     fn keep_old(&mut self, order: &[NodeId]) {
-        let changed = self.changed_in_place(order);
+        let mut changed = self.changed_in_place(order);
+        let mut taken: FxHashSet<NodeId> = FxHashSet::default();
+        for &id in order {
+            let node = self.graph.node(id);
+            match &node.op {
+                Op::State(_) => taken.extend([id]),
+                Op::Update { .. } => taken.extend(node.inputs.first()),
+                Op::Loop(_) => taken.extend(&node.inputs),
+                _ => {}
+            }
+        }
+        // The last of an array's values stays as it is.
+        changed.retain(|id| taken.contains(id));
         for &id in order {
             let node = self.graph.node(id);
             if node.inputs.iter().any(|input| changed.contains(input)) {

@@ -47,7 +47,7 @@ impl Runnable {
         let results = graph.outputs.iter().map(|&id| graph.shape(id).to_vec()).collect();
         let planned = pipeline::run(graph, context, None, |_, _| {})?;
         let mut kernel = loops::lower(&planned)?;
-        loops::hoist_checks(&mut kernel);
+        loops::prepare(&mut kernel);
         if cfg!(debug_assertions) {
             loops::verify(&kernel).map_err(|text| bug(&text))?;
         }

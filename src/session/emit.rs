@@ -94,7 +94,7 @@ pub(super) fn emit_graph(graph: &Graph, stage: &Stage) -> Checking<String> {
     if *stage == Stage::Loops {
         return Ok(kernel.to_string());
     }
-    loops::hoist_checks(&mut kernel);
+    loops::prepare(&mut kernel);
     let failed = |text: String| Diagnostic::global(codes::BUG, text);
     match stage {
         Stage::Clif => clif_text(&kernel).map_err(|error| failed(error.to_string())),

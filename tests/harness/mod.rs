@@ -162,7 +162,10 @@ fn write_case(lines: &[&str], output: Option<&str>, out: &mut String) {
     }
     if !output.is_empty() {
         out.push_str("# expect:\n");
-        output.lines().for_each(|line| *out += format!("# {line}").trim_end());
+        for line in output.lines() {
+            out.push_str(format!("# {line}").trim_end());
+            out.push('\n');
+        }
     }
     lines[lines.len() - blank..].iter().for_each(|_| out.push('\n'));
 }

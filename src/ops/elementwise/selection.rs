@@ -21,14 +21,20 @@ fn extremum_partials(g: &mut Graph, args: &[NodeId], better: &'static Elementwis
     vec![side(*a, *b), side(*b, *a)]
 }
 
+/// The better of two, or NaN. The shape `a < b ? a : b`, or `b < a ? a : b`, is one instruction of most processors; a NaN in
+/// `b` passes it, one in `a` is brought back.
 fn emit_extremum(e: &mut dyn Emit, args: &[Reg], better: Comparison) -> Reg {
     let [a, b] = args else { return e.constant(0.0) };
-    let mut first = e.compare(better, *a, *b);
-    if e.is_float() {
-        let nan = e.compare(Comparison::NotEqual, *a, *a);
-        first = e.op(Primitive::Or, &[first, nan]);
+    let first = match better {
+        Comparison::Greater => e.compare(Comparison::Less, *b, *a),
+        _ => e.compare(better, *a, *b),
+    };
+    let best = e.select(first, *a, *b);
+    if !e.is_float() {
+        return best;
     }
-    e.select(first, *a, *b)
+    let nan = e.compare(Comparison::NotEqual, *a, *a);
+    e.select(nan, *a, best)
 }
 
 /// The smaller of two.
