@@ -13,6 +13,7 @@ mod differentiate;
 mod forward;
 mod independence;
 mod jacobian;
+mod merge;
 mod plan;
 mod region;
 mod reverse;
