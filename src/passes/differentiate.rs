@@ -5,7 +5,7 @@
 
 use super::forward::forward;
 use super::jacobian::jacobian;
-use super::merge::merge;
+use super::merge::{merge, without_idle_states};
 use super::reverse::reverse;
 use super::slice::{SlicedVars, slice_cost};
 use crate::diagnostic::{Diagnostic, codes};
@@ -51,6 +51,7 @@ fn with_merged_loops(graph: Graph) -> Graph {
     let mut graph = graph;
     let roots = graph.roots();
     let roots = merge(&mut graph, &roots);
+    let roots = without_idle_states(&mut graph, &roots);
     let (checks, outputs) = roots.split_at(graph.checks.len());
     (graph.checks, graph.outputs) = (checks.to_vec(), outputs.to_vec());
     graph

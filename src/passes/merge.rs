@@ -1,9 +1,11 @@
-//! Merging loops: what two loops carry over the same iterations is carried by one.
+//! Merging loops: what two loops carry over the same iterations is carried by one, and nothing that nobody asks for.
 //!
 //! In: roots of a graph in which a loop occurs with a few of its states, and with more of them (what is saved for the way
-//! back, say). Out: the roots, where the smaller loop's results are read from the larger one.
-//! Always holds: loops are merged only if they have the same counter, end, and states, one's among the other's.
+//! back, say), or is left for its checks alone. Out: the roots, where the smaller loop's results are read from the larger
+//! one, and loops carry what is read.
+//! Always holds: loops are merged only if they have the same counter, end, and states, one's among the other's; checks stay.
 
+use super::reverse::{Carried, Parts};
 use crate::graph::{Graph, NodeId, Op, reachable};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -15,6 +17,65 @@ pub(super) fn merge(g: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
         return roots.to_vec();
     }
     Merger { by, map: FxHashMap::default() }.run(g, roots)
+}
+
+/// The roots with loops that carry only what somebody reads behind them, or what that and their checks are made of.
+pub(super) fn without_idle_states(g: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
+    let order = reachable(g, roots);
+    let mut by = FxHashMap::default();
+    for &id in &order {
+        let Some(parts) = Parts::of(g, id) else { continue };
+        let read: FxHashSet<usize> = order.iter().filter_map(|user| position_of(g, *user, id)).collect();
+        let needed = needed(g, &parts, &read);
+        if needed.len() == parts.first.len() {
+            continue;
+        }
+        let mut fewer = Parts { first: Vec::new(), next: Vec::new(), ..parts.clone() };
+        fewer.binder.states.clear();
+        let carried = parts.binder.states.iter().zip(parts.first.iter().zip(&parts.next));
+        let mut places: FxHashMap<usize, usize> = FxHashMap::default();
+        for (position, (var, (first, next))) in carried.enumerate() {
+            if needed.contains(&position) {
+                places.insert(position, fewer.carry(Carried { var: *var, first: *first, next: *next }));
+            }
+        }
+        let fewer = fewer.node(g);
+        by.insert(id, fewer);
+        for &user in &order {
+            if let Some(place) = position_of(g, user, id).and_then(|position| places.get(&position)) {
+                by.insert(user, g.last(fewer, *place));
+            }
+        }
+    }
+    if by.is_empty() { roots.to_vec() } else { Merger { by, map: FxHashMap::default() }.run(g, roots) }
+}
+
+/// The state that a node reads behind a loop.
+fn position_of(g: &Graph, id: NodeId, of: NodeId) -> Option<usize> {
+    match (&g.node(id).op, g.node(id).inputs.as_slice()) {
+        (Op::Final(position), [x]) if *x == of => Some(*position),
+        _ => None,
+    }
+}
+
+/// The states that those read behind the loop, its end and its checks are made of.
+fn needed(g: &mut Graph, parts: &Parts, read: &FxHashSet<usize>) -> FxHashSet<usize> {
+    let mut needed = read.clone();
+    loop {
+        let mut roots = vec![parts.again];
+        roots.extend(&parts.checks);
+        roots.extend(parts.next.iter().enumerate().filter(|(at, _)| needed.contains(at)).map(|(_, next)| *next));
+        let order: FxHashSet<NodeId> = reachable(g, &roots).into_iter().collect();
+        let before = needed.len();
+        for position in 0..parts.first.len() {
+            if order.contains(&parts.state(g, position)) {
+                needed.insert(position);
+            }
+        }
+        if needed.len() == before {
+            return needed;
+        }
+    }
 }
 
 /// What reads a loop that is part of another one, and what it reads instead.

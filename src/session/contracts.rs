@@ -5,7 +5,7 @@
 
 use crate::check::{Bounded, Checked, Functions};
 use crate::diagnostic::{Diagnostic, Result as Checking, codes};
-use crate::graph::{Graph, NodeId, Op, Size, coefficient, grows_within, polynomial};
+use crate::graph::{Op, Size, coefficient, grows_within, polynomial};
 use crate::loops::{self, Cost, Kernel, Role, Work};
 use crate::passes::{Mixture, mixture};
 use crate::pipeline::{self, Context};
