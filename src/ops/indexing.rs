@@ -4,7 +4,7 @@
 //! Always holds: indexing an array built by a comprehension is putting the index into its body.
 
 use super::rules::{Batched, Cotangent, IndexRule};
-use crate::graph::{CheckKind, Graph, NodeId, Op, Size, Type, VarId};
+use crate::graph::{CheckKind, Constant, Graph, NodeId, Op, Size, Type, VarId};
 
 impl Graph {
     /// The value of an index variable.
@@ -140,9 +140,14 @@ pub(super) fn update_vjp(g: &mut Graph, id: NodeId, ct: Cotangent) -> Vec<Option
     let kept = if *adds { ct.node } else { g.update(ct.node, zeros, *guard, axes, indexes) };
     let taken = g.gather(ct.node, axes, indexes);
     let shape = g.shape(taken).to_vec();
-    let meant = g.broadcast(*guard, &[], &shape);
-    let taken = g.map(&super::elementwise::WHERE, &[meant, taken, zeros]);
-    let mut all = vec![Some(Cotangent { node: kept, masked: true }), Some(Cotangent { node: taken, masked: true })];
+    let taken = match g.as_constant(*guard) {
+        Some(Constant::Bool(true)) => Cotangent { node: taken, ..ct },
+        _ => {
+            let meant = g.broadcast(*guard, &[], &shape);
+            Cotangent { node: g.map(&super::elementwise::WHERE, &[meant, taken, zeros]), masked: true }
+        }
+    };
+    let mut all = vec![Some(Cotangent { node: kept, masked: true }), Some(taken)];
     all.extend(node.inputs.iter().skip(2).map(|_| None));
     all
 }
@@ -191,6 +196,17 @@ pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule:
             Some(g.scatter_add(&shape, &lower, indexes, inner))
         }
         Op::ScatterAdd { axes } => own_row(g, id, axes, axis, index, rule),
+        Op::Update { axes, adds } if !axes.contains(&axis) => {
+            let (indexes, array, values) = (node.inputs.get(3..)?, *node.inputs.first()?, *node.inputs.get(1)?);
+            let leading = g.ty(*indexes.first()?).rank();
+            let position = (0..axis).filter(|a| !axes.contains(a)).count();
+            let array = rule(g, array, axis, index);
+            let values = rule(g, values, leading + position, index);
+            let lower: Vec<usize> = axes.iter().map(|&a| a - usize::from(a > axis)).collect();
+            let ty = g.ty(array).clone();
+            let inputs = [array, values].into_iter().chain(node.inputs.iter().skip(2).copied()).collect();
+            Some(g.add(Op::Update { axes: lower, adds: *adds }, inputs, ty))
+        }
         _ => None,
     }
 }
@@ -268,6 +284,7 @@ pub(super) fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -
         }
         Op::Gather { axes } => Some(batch_gather(g, n, axes, operands)),
         Op::ScatterAdd { axes } => Some(batch_scatter(g, &node.ty.shape, n, axes, operands)),
+        Op::Update { axes, adds } => batch_update(g, n, axes, *adds, operands),
         Op::Build(var) => match operands[0] {
             Batched::Stacked(body) => {
                 let built = g.build(*var, body);
@@ -340,6 +357,24 @@ fn batch_scatter(g: &mut Graph, shape: &[Size], n: &Size, axes: &[usize], operan
     let leading = g.ty(indexes[0]).rank();
     let values = g.move_axis(values, 0, leading);
     g.scatter_add(&result, &raised(axes), &indexes, values)
+}
+
+/// Arrays changed in place, one for each example. `None` where only some examples' are changed.
+fn batch_update(g: &mut Graph, n: &Size, axes: &[usize], adds: bool, operands: &[Batched]) -> Option<NodeId> {
+    let [array, values, Batched::Shared(guard), indexes @ ..] = operands else { return None };
+    let (array, values) = (array.repeated(g, n), values.repeated(g, n));
+    let (values, axes, indexes) = if indexes.iter().any(Batched::is_stacked) {
+        let mut indexes = stacked_indexes(g, n, indexes);
+        indexes.insert(0, iota_like(g, n, *indexes.first()?));
+        (values, std::iter::once(0).chain(raised(axes)).collect(), indexes)
+    } else {
+        let indexes: Vec<NodeId> = indexes.iter().map(unstacked).collect();
+        let leading = g.ty(*indexes.first()?).rank();
+        (g.move_axis(values, 0, leading), raised(axes), indexes)
+    };
+    let ty = g.ty(array).clone();
+    let inputs = [array, values, *guard].into_iter().chain(indexes).collect();
+    Some(g.add(Op::Update { axes, adds }, inputs, ty))
 }
 
 /// The sum over all examples of a scatter-add: the examples become part of the index arrays.

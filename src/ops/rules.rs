@@ -254,7 +254,7 @@ pub fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut I
             Some(g.reduce(kind, inner, &rest))
         }
         Op::Contract { .. } => Some(contraction::index(g, id, axis, index, rule)),
-        Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Build(_) | Op::Iota | Op::Check(_) => {
+        Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Update { .. } | Op::Build(_) | Op::Iota | Op::Check(_) => {
             indexing::index(g, id, axis, index, rule)
         }
         Op::Broadcast { .. }
@@ -265,7 +265,7 @@ pub fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule: &mut I
         | Op::Concat { .. } => movement::index(g, id, axis, index, rule),
         Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Mark(_) => None,
         Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian => None,
-        Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,
+        Op::Loop(_) | Op::Final(_) => None,
         Op::Routine(_) => routine::index(g, id, axis, index, rule),
     }
 }
@@ -289,7 +289,9 @@ pub fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -> Optio
             Some(g.reduce(kind, inner, &axes))
         }
         Op::Contract { .. } => Some(contraction::batch(g, id, operands)),
-        Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Check(_) | Op::Build(_) => indexing::batch(g, id, n, operands),
+        Op::Gather { .. } | Op::ScatterAdd { .. } | Op::Update { .. } | Op::Check(_) | Op::Build(_) => {
+            indexing::batch(g, id, n, operands)
+        }
         Op::Broadcast { .. }
         | Op::Transpose { .. }
         | Op::Reshape
@@ -300,6 +302,6 @@ pub fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -> Optio
         Op::StopGradient | Op::Checkpoint | Op::Mark(_) => Some(operands[0].repeated(g, n)),
         Op::Input(_) | Op::Const(_) | Op::Size(_) | Op::Var(_) | Op::State(_) | Op::Iota => None,
         Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian => None,
-        Op::Update { .. } | Op::Loop(_) | Op::Final(_) => None,
+        Op::Loop(_) | Op::Final(_) => None,
     }
 }

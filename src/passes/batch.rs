@@ -3,10 +3,13 @@
 //! In: a graph with `build` nodes. Out: the same without them, wherever every operator of the body has a batching rule.
 //! Always holds: sums over examples are pushed into the operators first, so that what is linear is never stacked.
 
-use crate::graph::{Graph, NodeId, Op, VarId, reachable};
+mod looping;
+
+use crate::graph::{Graph, NodeId, Op, VarId};
 use crate::ops::indexing::sum_of_scatters;
 use crate::ops::reduction::SUM;
-use crate::ops::rules::{self, Batched};
+use crate::ops::rules::Batched;
+use looping::Loops;
 use rustc_hash::FxHashMap;
 
 const STACK: (usize, usize) = (128 * 1024, 4 * 1024 * 1024);
@@ -37,6 +40,7 @@ pub fn batch(graph: &Graph) -> Graph {
 #[derive(Default)]
 pub(super) struct Batcher {
     memo: FxHashMap<(VarId, NodeId), Batched>,
+    loops: Loops,
 }
 
 impl Batcher {
@@ -48,33 +52,15 @@ impl Batcher {
     }
 
     fn batched(&mut self, g: &mut Graph, body: NodeId, var: VarId) -> Option<Batched> {
-        let n = g.var(var).extent.clone();
         if !g.depends_on(body, var) {
             return Some(Batched::Shared(body));
         }
-        for id in reachable(g, &[body]) {
-            if !g.depends_on(id, var) || self.memo.contains_key(&(var, id)) {
-                continue;
-            }
-            let node = g.node(id).clone();
-            if g.size_values(id).iter().any(|size| g.depends_on(*size, var)) {
-                // Rows of different lengths make no array.
-                return None;
-            }
-            g.span = node.span;
-            let stacked = if node.op == Op::Var(var) {
-                g.iota(&n)
-            } else {
-                let operands: Vec<Batched> = node.inputs.iter().map(|x| self.operand(g, *x, var)).collect();
-                rules::batch(g, id, &n, &operands)?
-            };
-            self.memo.insert((var, id), Batched::Stacked(stacked));
-        }
+        self.visit(g, &[body], var)?;
         self.memo.get(&(var, body)).copied()
     }
 
     fn operand(&self, g: &Graph, id: NodeId, var: VarId) -> Batched {
-        if g.depends_on(id, var) {
+        if g.depends_on(id, var) || self.loops.varies(g, id) {
             self.memo.get(&(var, id)).copied().unwrap_or(Batched::Shared(id))
         } else {
             Batched::Shared(id)

@@ -246,7 +246,7 @@ impl Pusher<'_> {
     }
 
     fn is_large(&self, g: &Graph, id: NodeId) -> bool {
-        let fused = matches!(g.node(id).op, Op::Map(_) | Op::Cast | Op::Transpose { .. });
+        let fused = matches!(g.node(id).op, Op::Map(_) | Op::Cast | Op::Transpose { .. } | Op::Place { .. });
         fused && self.regions.iter().any(|region| g.ty(region.large).elements() == g.ty(id).elements())
     }
 }

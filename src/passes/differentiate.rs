@@ -5,8 +5,9 @@
 
 use super::forward::forward;
 use super::jacobian::jacobian;
+use super::merge::{merge, without_idle_states};
 use super::reverse::reverse;
-use super::slice::slice_cost;
+use super::slice::{SlicedVars, slice_cost};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::graph::{Copier, Graph, NodeId, Op, SizeEnv, reachable};
 use crate::ops::rules::{Cotangent, Tangent};
@@ -41,8 +42,19 @@ pub fn differentiate(
     });
     match failure {
         Some(diagnostic) => Err(diagnostic),
-        None => Ok(without_marks(&expanded)),
+        None => Ok(without_marks(&with_merged_loops(expanded))),
     }
+}
+
+/// What a loop saves for the way back is saved by the loop itself, not by another one that does the same again.
+fn with_merged_loops(graph: Graph) -> Graph {
+    let mut graph = graph;
+    let roots = graph.roots();
+    let roots = merge(&mut graph, &roots);
+    let roots = without_idle_states(&mut graph, &roots);
+    let (checks, outputs) = roots.split_at(graph.checks.len());
+    (graph.checks, graph.outputs) = (checks.to_vec(), outputs.to_vec());
+    graph
 }
 
 fn no_dependence(graph: &Graph, id: NodeId) -> Box<Diagnostic> {
@@ -77,6 +89,7 @@ struct Expander<'a> {
     wanted: FxHashMap<Pass, Vec<NodeId>>,
     /// The cotangents that a backward pass has found, in the new graph.
     done: FxHashMap<Pass, FxHashMap<NodeId, NodeId>>,
+    sliced: SlicedVars,
 }
 
 impl<'a> Expander<'a> {
@@ -95,7 +108,7 @@ impl<'a> Expander<'a> {
             above.insert(id);
             wanted.entry((value, node.inputs.get(2).copied())).or_default().extend(by);
         }
-        Expander { graph, expected, nested, wanted, done: FxHashMap::default() }
+        Expander { graph, expected, nested, wanted, done: FxHashMap::default(), sliced: SlicedVars::default() }
     }
 
     /// The graph of a derivative. `None` for zero.
@@ -110,7 +123,7 @@ impl<'a> Expander<'a> {
         let (Some((&value, rest)), Some((_, by))) = (inputs.split_first(), node.derivative()) else { return Ok(None) };
         let by: Vec<NodeId> = by.into_iter().filter_map(|by| copier.get(by)).collect();
         // What the inner derivatives have become was not there when slicing came by.
-        let value = if self.nested.contains(&id) { slice_cost(next, value, &by) } else { value };
+        let value = if self.nested.contains(&id) { slice_cost(next, value, &by, &[], &mut self.sliced) } else { value };
         match node.op {
             Op::Jvp => {
                 let pair = |pair: &[NodeId]| (pair[0], Tangent { node: pair[1], masked: false });

@@ -6,7 +6,8 @@
 //! is no example's: `c / n` keeps them apart.
 
 use crate::graph::{Binder, CheckKind, Graph, NodeId, Op, Size, VarId, reachable};
-use rustc_hash::FxHashMap;
+use crate::syntax::span::Span;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a value knows of the examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +23,19 @@ enum Tag {
 }
 
 /// A result in which examples are mixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mixture {
     /// Which result.
     pub result: usize,
     /// The operator that mixes them.
-    pub by: NodeId,
+    pub by: Op,
+    /// The expression that made it.
+    pub span: Span,
 }
 
 /// The first result with the examples' axis in front that knows, in some row, more than that row of the inputs.
 pub fn mixture(graph: &Graph, axis: &Size) -> Option<Mixture> {
+    let graph = &apart(graph);
     let mut tagger = Tagger { graph, axis, tags: FxHashMap::default(), states: FxHashMap::default() };
     tagger.run();
     graph.outputs.iter().enumerate().find_map(|(result, &id)| {
@@ -43,7 +47,23 @@ pub fn mixture(graph: &Graph, axis: &Size) -> Option<Mixture> {
             Tag::Rows(_) => id,
             Tag::One { by, .. } | Tag::Mixed(by) => by,
         };
-        Some(Mixture { result, by })
+        Some(Mixture { result, span: graph.node(by).span, by: graph.node(by).op.clone() })
+    })
+}
+
+/// The graph where every loop has variables of its own: what one of two loops carries is not what the other does.
+fn apart(graph: &Graph) -> Graph {
+    let mut seen: FxHashSet<VarId> = FxHashSet::default();
+    graph.rewrite(|copier, next, id| {
+        let copy = copier.copy(next, id);
+        let node = next.node(copy).clone();
+        match node.op {
+            Op::Loop(binder) if binder.vars().filter(|var| !seen.insert(*var)).count() > 0 => {
+                let (binder, inputs) = next.renamed_loop(&binder, &node.inputs);
+                next.add_loop(binder, inputs)
+            }
+            _ => copy,
+        }
     })
 }
 

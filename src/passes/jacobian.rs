@@ -8,7 +8,7 @@
 use super::forward::forward;
 use super::plan::expected_size;
 use super::reverse::{active, reverse};
-use super::slice::slice_cost;
+use super::slice::{SlicedVars, slice_cost};
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Graph, NodeId, Op, Size, SizeEnv, VarId, reachable};
 use crate::ops::elementwise::{AND, EQUAL};
@@ -24,7 +24,7 @@ pub(super) fn jacobian(
     expected: &SizeEnv,
 ) -> Result<Option<NodeId>, Box<Diagnostic>> {
     let (rows, element) = element(g, value);
-    let element = slice_cost(g, element, &[by]);
+    let element = slice_cost(g, element, &[by], &[], &mut SlicedVars::default());
     let count = |g: &Graph, id: NodeId| expected_size(&g.ty(id).elements(), expected);
     let by_rows = count(g, value) * work(g, element, by, expected);
     let by_columns = count(g, by) * work(g, value, by, expected);

@@ -14,6 +14,7 @@ mod differentiate;
 mod forward;
 mod independence;
 mod jacobian;
+mod merge;
 mod plan;
 mod region;
 mod reverse;

@@ -134,6 +134,11 @@ pub(super) fn behind(g: &Graph, id: NodeId, operand: NodeId, axis: usize) -> Opt
         Op::Reduce { axes, .. } if !axes.contains(&axis) => {
             Some(axis - axes.iter().filter(|other| **other < axis).count())
         }
+        Op::Slice { starts, steps } | Op::Place { starts, steps } => {
+            let whole = node.ty.shape.get(axis) == g.shape(operand).get(axis);
+            let same = starts.get(axis)?.as_const() == Some(0) && steps.get(axis) == Some(&1);
+            (whole && same).then_some(axis)
+        }
         Op::Transpose { perm } => perm.iter().position(|from| *from == axis),
         Op::Reshape => {
             let before = Size::product(&g.shape(operand)[..axis]);

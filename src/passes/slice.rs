@@ -3,10 +3,16 @@
 //! In: a graph with derivatives of `c[i]`. Out: the same graph, where they see a clone of `c`'s graph for example `i` alone.
 //! Always holds: only indexes made of generator variables are pushed, never an index read from data.
 
+mod looping;
+
+pub(super) use looping::SlicedVars;
+
+use super::merge::merge;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{CheckKind, Graph, NodeId, Op, reachable};
+use crate::graph::{CheckKind, Graph, NodeId, Op, VarId, reachable};
 use crate::ops::reduction::SUM;
 use crate::ops::rules;
+use looping::Slicing;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Stack for one level of pushing; deep programs get more on the way.
@@ -17,12 +23,16 @@ const ROUNDS: usize = 64;
 
 /// Slices what every derivative is of. Warns where examples are tied together.
 pub fn slice(graph: &Graph, warnings: &mut Vec<Box<Diagnostic>>) -> Graph {
+    let mut vars = SlicedVars::default();
+    let siblings = siblings(graph);
     graph.rewrite(|copier, next, id| {
         let node = graph.node(id);
         let Some((cost, by)) = node.derivative() else { return copier.copy(next, id) };
         let by: Vec<NodeId> = by.into_iter().filter_map(|by| copier.get(by)).collect();
+        let others: Vec<NodeId> =
+            siblings.get(&cost).into_iter().flatten().filter_map(|other| copier.get(*other)).collect();
         let (Some(cost), mut inputs) = (copier.get(cost), copier.inputs(id)) else { return copier.copy(next, id) };
-        let sliced = slice_cost(next, cost, &by);
+        let sliced = slice_cost(next, cost, &by, &others, &mut vars);
         let warning = tie(next, sliced, &by).map(|tie| tied(next, tie));
         warnings.extend(warning.filter(|warning| !warnings.contains(warning)));
         if let Some(cost) = inputs.first_mut() {
@@ -33,25 +43,49 @@ pub fn slice(graph: &Graph, warnings: &mut Vec<Box<Diagnostic>>) -> Graph {
     })
 }
 
+/// Whatever a cost through a loop is differentiated by. Its derivatives share one loop backwards, if all are of one value.
+fn siblings(graph: &Graph) -> FxHashMap<NodeId, Vec<NodeId>> {
+    let mut siblings: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
+    for id in reachable(graph, &graph.roots()) {
+        let Some((cost, by)) = graph.node(id).derivative() else { continue };
+        siblings.entry(cost).or_default().extend(by);
+    }
+    let through_loop = |cost: &NodeId| reachable(graph, &[*cost]).iter().any(|id| is_loop(graph, *id));
+    siblings.retain(|cost, by| by.len() > 1 && through_loop(cost));
+    siblings
+}
+
+fn is_loop(g: &Graph, id: NodeId) -> bool {
+    matches!(g.node(id).op, Op::Loop(_))
+}
+
 /// The value that ties one example of a derivative to the others, in a graph whose derivatives are sliced.
 pub fn tied_by(graph: &Graph, derivative: NodeId) -> Option<NodeId> {
     let (value, by) = graph.node(derivative).derivative()?;
     tie(graph, value, &by)
 }
 
-/// The cost with the indexes of examples pushed to the inputs, as far as it depends on `by`.
-pub(super) fn slice_cost(g: &mut Graph, cost: NodeId, by: &[NodeId]) -> NodeId {
+/// The cost with the indexes of examples pushed to the inputs, as far as it depends on `by` or what `others` are made to
+/// be differentiated by.
+pub(super) fn slice_cost(
+    g: &mut Graph,
+    cost: NodeId,
+    by: &[NodeId],
+    others: &[NodeId],
+    vars: &mut SlicedVars,
+) -> NodeId {
     let constants = constant_index(g, cost);
     let mut cost = cost;
     for _ in 0..ROUNDS {
-        let mut pusher = Pusher::new(g, cost, by, &constants);
+        let mut pusher = Pusher::new(g, cost, (by, others), &constants, vars);
         let next = pusher.rewrite(g, cost);
         if next == cost {
             break;
         }
         cost = next;
     }
-    cost
+    // Two results of one loop were sliced one after the other.
+    merge(g, &[cost]).first().copied().unwrap_or(cost)
 }
 
 /// The value that ties examples together: it depends on the parameter and on the whole of an array of which the cost
@@ -84,6 +118,18 @@ fn tie(g: &Graph, cost: NodeId, by: &[NodeId]) -> Option<NodeId> {
         if examples.contains(&id) && !active.contains(&id) || inputs.iter().any(|x| whole.contains(x)) {
             whole.insert(id);
         }
+    }
+    // A loop that an example's index could not be pushed through.
+    let through = order.iter().filter(|id| sliced(id)).find_map(|id| {
+        let (Op::Gather { .. }, [x, indexes @ ..]) = (&g.node(*id).op, g.node(*id).inputs.as_slice()) else {
+            return None;
+        };
+        let example = indexes.iter().any(|index| is_example(g, *index, outer));
+        let looped = matches!(g.node(*x).op, Op::Final(_)) && active.contains(x) && !sliced(x);
+        (example && looped).then_some(*x)
+    });
+    if let Some(last) = through {
+        return g.node(last).inputs.first().copied();
     }
     let ties = |id: &NodeId| active.contains(id) && whole.contains(id);
     let tie = order.iter().filter(|id| sliced(id)).flat_map(|id| g.node(*id).inputs.clone()).find(ties)?;
@@ -151,25 +197,55 @@ fn constant_index(g: &Graph, cost: NodeId) -> FxHashSet<NodeId> {
     }
 }
 
-struct Pusher {
+/// Whether a scalar is made of the generators' variables alone, without reading data.
+fn is_example(g: &Graph, index: NodeId, outer: &[VarId]) -> bool {
+    let free = &g.node(index).free;
+    let pure = |id: &NodeId| {
+        let op = &g.node(*id).op;
+        matches!(op, Op::Var(_) | Op::Const(_) | Op::Size(_) | Op::Map(_) | Op::Check(CheckKind::Index { .. }))
+    };
+    g.ty(index).rank() == 0
+        && !free.is_empty()
+        && free.iter().all(|var| outer.contains(var))
+        && reachable(g, &[index]).iter().all(pure)
+}
+
+struct Pusher<'a> {
     /// Nodes that depend on what is differentiated by: only these are worth slicing.
     active: FxHashSet<NodeId>,
     /// The variables of the generators around the derivative.
-    outer: Vec<crate::graph::VarId>,
+    outer: Vec<VarId>,
     constants: FxHashSet<NodeId>,
     memo: FxHashMap<(NodeId, usize, NodeId), NodeId>,
+    /// The loops that are being sliced, innermost last.
+    loops: Vec<Slicing>,
+    vars: &'a mut SlicedVars,
 }
 
-impl Pusher {
-    fn new(g: &Graph, cost: NodeId, by: &[NodeId], constants: &FxHashSet<NodeId>) -> Pusher {
+impl<'a> Pusher<'a> {
+    fn new(
+        g: &Graph,
+        cost: NodeId,
+        (by, others): (&[NodeId], &[NodeId]),
+        constants: &FxHashSet<NodeId>,
+        vars: &'a mut SlicedVars,
+    ) -> Pusher<'a> {
+        let order = reachable(g, &[cost]);
         let mut active = FxHashSet::default();
-        for id in reachable(g, &[cost]) {
-            if by.contains(&id) || g.node(id).inputs.iter().any(|input| active.contains(input)) {
+        for &id in &order {
+            let target = by.contains(&id) || others.contains(&id);
+            if target || g.node(id).inputs.iter().any(|input| active.contains(input)) {
                 active.insert(id);
             }
         }
         active.retain(|id| !by.contains(id));
-        Pusher { active, outer: g.node(cost).free.clone(), constants: constants.clone(), memo: FxHashMap::default() }
+        let (outer, constants) = (g.node(cost).free.clone(), constants.clone());
+        Pusher { active, outer, constants, memo: FxHashMap::default(), loops: Vec::new(), vars }
+    }
+
+    /// Whether a node is in the body of a loop that is being sliced.
+    fn is_inside(&self, g: &Graph, id: NodeId) -> bool {
+        self.loops.iter().any(|slicing| slicing.holds(g, id))
     }
 
     /// Whether a scalar names an example: made of outer generator variables, without reading data.
@@ -177,15 +253,7 @@ impl Pusher {
         if self.constants.contains(&index) {
             return true;
         }
-        let free = &g.node(index).free;
-        let pure = |id: &NodeId| {
-            let op = &g.node(*id).op;
-            matches!(op, Op::Var(_) | Op::Const(_) | Op::Size(_) | Op::Map(_) | Op::Check(CheckKind::Index { .. }))
-        };
-        g.ty(index).rank() == 0
-            && !free.is_empty()
-            && free.iter().all(|var| self.outer.contains(var))
-            && reachable(g, &[index]).iter().all(pure)
+        is_example(g, index, &self.outer)
     }
 
     /// Rebuilds the cost, pushing at every gather by an example's index.
@@ -216,7 +284,8 @@ impl Pusher {
         let scalar = g.ty(inputs[1]).rank() == 0;
         // From the last axis on, so that dropping one does not move the others.
         for (&axis, &index) in axes.iter().zip(&inputs[1..]).rev() {
-            if scalar && self.active.contains(&x) && self.names_example(g, index) {
+            let pushed = self.active.contains(&x) || self.is_inside(g, x);
+            if scalar && pushed && self.names_example(g, index) {
                 x = self.push(g, x, axis, index);
                 for (later, _) in &mut left {
                     *later -= 1;
@@ -242,10 +311,8 @@ impl Pusher {
         }
         let span = g.span;
         g.span = g.node(id).span;
-        let pushed = if self.active.contains(&id) {
-            stacker::maybe_grow(STACK.0, STACK.1, || {
-                rules::index(g, id, axis, index, &mut |g, x, axis, index| self.push(g, x, axis, index))
-            })
+        let pushed = if self.active.contains(&id) || self.is_inside(g, id) {
+            stacker::maybe_grow(STACK.0, STACK.1, || self.through(g, id, axis, index))
         } else {
             None
         };
@@ -263,5 +330,13 @@ impl Pusher {
         g.span = span;
         self.memo.insert(key, result);
         result
+    }
+
+    fn through(&mut self, g: &mut Graph, id: NodeId, axis: usize, index: NodeId) -> Option<NodeId> {
+        match g.node(id).op {
+            Op::State(_) => self.sliced_state(g, id, axis, index),
+            Op::Final(_) => self.behind_loop(g, id, axis, index),
+            _ => rules::index(g, id, axis, index, &mut |g, x, axis, index| self.push(g, x, axis, index)),
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::check::{Bounded, Checked, Functions};
 use crate::diagnostic::{Diagnostic, Result as Checking, codes};
-use crate::graph::{Graph, NodeId, Op, Size, coefficient, grows_within, polynomial};
+use crate::graph::{Op, Size, coefficient, grows_within, polynomial};
 use crate::loops::{self, Cost, Kernel, Role, Work};
 use crate::passes::{Mixture, mixture};
 use crate::pipeline::{self, Context};
@@ -55,14 +55,14 @@ fn broken(checked: &Checked) -> Checking<Vec<Box<Diagnostic>>> {
 /// A result that knows, in a row, more than that row of the parameters.
 fn rows(checked: &Checked, axis: &str, clause: Span) -> Checking<Option<Box<Diagnostic>>> {
     let graph = pipeline::run_only(&checked.graph, &mut Context::default(), pipeline::REFERENCE)?;
-    let Some(Mixture { result, by }) = mixture(&graph, &Size::var(axis)) else { return Ok(None) };
+    let Some(Mixture { result, by, span }) = mixture(&graph, &Size::var(axis)) else { return Ok(None) };
     let what = match graph.outputs.len() {
         1 => "the result".to_string(),
         _ => format!("result {}", result + 1),
     };
     let text = format!("{what} of `{}` is not independent along `{axis}`", checked.name);
-    let error = Diagnostic::error(codes::MIXED, graph.node(by).span, text)
-        .at(mixes(&graph, by, axis))
+    let error = Diagnostic::error(codes::MIXED, span, text)
+        .at(mixes(&by, axis))
         .label(clause, "the contract")
         .note(format!("row i of {what} depends on other rows of the parameters than row i"))
         .help(
@@ -73,8 +73,8 @@ fn rows(checked: &Checked, axis: &str, clause: Span) -> Checking<Option<Box<Diag
 }
 
 /// How an operator brings rows together.
-fn mixes(graph: &Graph, by: NodeId, axis: &str) -> String {
-    match &graph.node(by).op {
+fn mixes(by: &Op, axis: &str) -> String {
+    match by {
         Op::Reduce { kind, .. } => format!("this {} runs over all rows of `{axis}`", kind.name),
         Op::Contract { .. } => format!("this product is summed over `{axis}`"),
         Op::Routine(routine) => format!("this {} runs along `{axis}`", routine.name),

@@ -2,11 +2,13 @@
 //!
 //! In: the cotangents of what a loop leaves. Out: those of what it begins with, and of what its body reads from outside.
 //! Always holds: the loop backwards carries the cotangents of the states; what flows to values outside is summed in arrays
-//! that are carried too and changed in place; the values of an iteration are computed from the states at its beginning.
+//! that are carried too and changed in place, or multiplied behind the loop; the values of an iteration are computed from the states at its beginning.
 
 use super::activity::among;
+use super::postpone::{Iterations, Postponed};
 use super::record::{self, Record};
 use super::region::Region;
+use super::rows::Rows;
 use super::through::read_through;
 use super::{Outcome, Reversal, Setting};
 use crate::graph::{Binder, Constant, Graph, NodeId, Op, Size, Type, VarId, reachable};
@@ -120,43 +122,74 @@ pub(super) fn reverse_loop(
         parts = Parts::of(g, id).unwrap_or(parts);
     }
     let setting = Setting { in_loop: true, segment, ..outer.setting };
-    let body = Backwards::new(outer, g, id, &parts, setting)?;
+    let body = Backwards::new(outer, g, id, &parts, (setting, cts))?;
     body.close(outer, g, id, &parts, cts);
     Ok(())
 }
 
+/// The cotangent of a state, as the loop backwards carries it.
+struct Back {
+    /// The position of the state.
+    position: usize,
+    var: VarId,
+    /// What it is when an iteration begins.
+    ct: NodeId,
+    /// And ends.
+    next: NodeId,
+    /// Whether zeros in it are cuts.
+    masked: bool,
+    /// Whether it may be zero because nothing has reached the state yet.
+    absent: bool,
+}
+
+/// A sum for a value outside.
+struct Sum {
+    outside: NodeId,
+    var: VarId,
+    /// The sum before an iteration.
+    sum: NodeId,
+    /// And behind it.
+    next: NodeId,
+    /// Whether zeros in what is added are cuts.
+    masked: bool,
+}
+
 /// The body of a loop backwards, while it still mentions the states of the loop forwards.
 struct Backwards {
-    /// The cotangents: the position of the state, and what the cotangent is when an iteration begins and ends.
-    states: Vec<(usize, VarId, NodeId)>,
-    /// Sums for values outside: the value, and the sum before and behind an iteration.
-    sums: Vec<(NodeId, VarId, NodeId)>,
+    states: Vec<Back>,
+    sums: Vec<Sum>,
     /// Values of the body that were changed and changed back.
     restored: FxHashMap<NodeId, NodeId>,
 }
 
 impl Backwards {
-    fn new(outer: &Reversal<'_>, g: &mut Graph, id: NodeId, parts: &Parts, setting: Setting) -> Outcome<Backwards> {
+    fn new(
+        outer: &Reversal<'_>,
+        g: &mut Graph,
+        id: NodeId,
+        parts: &Parts,
+        (setting, cts): (Setting, &[(usize, Cotangent)]),
+    ) -> Outcome<Backwards> {
         let region = Region::new(g, &parts.next, parts.binder.vars());
         let next = read_through(g, &parts.next, &region);
         let region = Region::new(g, &next, parts.binder.vars());
-        let clone = Parts { next: next.clone(), ..parts.clone() }.node(g);
-        let order = reachable(g, &[id, clone]);
+        let clone = Parts { next: next.clone(), ..parts.clone() };
+        let clone_id = clone.node(g);
+        let order = reachable(g, &[id, clone_id]);
         let active = among(g, &order, outer.active);
         let mut vars: FxHashSet<VarId> = outer.outer.iter().copied().chain(parts.binder.vars()).collect();
         vars.extend(&g.node(id).free);
-        let mut body = Reversal::new(&active, FxHashSet::default(), setting);
+        let rows = Rows::of(outer, g, &clone, &region, cts);
         let mut states = Vec::new();
-        for (position, &next) in next.iter().enumerate() {
+        for (position, &next) in next.iter().enumerate().filter(|(position, _)| !rows.has(*position)) {
             let state = parts.state(g, position);
             if active.contains(&state) {
                 let ty = g.ty(state).clone();
                 let (var, ct) = fresh_state(g, "ct", &ty);
                 vars.insert(var);
-                states.push((position, var, ct));
-                if active.contains(&next) {
-                    body.add_unsummed(next, Cotangent { node: ct, masked: true });
-                }
+                let given = cts.iter().find(|(at, _)| *at == position);
+                let masked = given.is_some_and(|(_, ct)| ct.masked);
+                states.push(Back { position, var, ct, next, masked, absent: given.is_none() });
             }
         }
         let mut sums = Vec::new();
@@ -167,32 +200,71 @@ impl Backwards {
             let ty = g.ty(outside).clone();
             let (var, sum) = fresh_state(g, "sum", &ty);
             vars.insert(var);
-            sums.push((outside, var, sum));
-            body.add_unsummed(outside, Cotangent { node: sum, masked: true });
+            sums.push(Sum { outside, var, sum, next: sum, masked: false });
         }
-        body.outer = vars;
-        body.walk(g, &region.inside)?;
-        for (position, _, ct) in &mut states {
-            let state = parts.state(g, *position);
+        let mut body = Backwards { states, sums, restored: FxHashMap::default() };
+        let ends: Vec<NodeId> = body.states.iter().map(|state| state.next).collect();
+        // Whether zeros in a state's cotangent are cuts depends on what an iteration makes of it: until nothing changes.
+        loop {
+            let mut reversal = Reversal::new(&active, vars.clone(), setting);
+            body.seed(g, &mut reversal, &ends, &rows);
+            reversal.walk(g, &region.inside)?;
+            let changed = body.settle(g, &mut reversal, (parts, &ends));
+            if !changed {
+                body.restored = reversal.restored;
+                return Ok(body);
+            }
+        }
+    }
+
+    /// The cotangents that an iteration backwards begins with.
+    fn seed(&self, g: &mut Graph, reversal: &mut Reversal<'_>, ends: &[NodeId], rows: &Rows) {
+        for (state, end) in self.states.iter().zip(ends) {
+            if reversal.active.contains(end) {
+                reversal.add_unsummed(*end, Cotangent { node: state.ct, masked: state.masked });
+            }
+        }
+        rows.seed(g, reversal);
+        reversal.once.clone_from(&rows.once);
+        for sum in &self.sums {
+            reversal.add_unsummed(sum.outside, Cotangent { node: sum.sum, masked: false });
+        }
+    }
+
+    /// Takes what an iteration has made of the cotangents. Whether a cotangent turned out to have cuts that was thought to
+    /// have none.
+    fn settle(&mut self, g: &mut Graph, reversal: &mut Reversal<'_>, (parts, ends): (&Parts, &[NodeId])) -> bool {
+        let mut changed = false;
+        for (own, end) in self.states.iter_mut().zip(ends) {
+            let state = parts.state(g, own.position);
             let zeros = g.full_like(state, 0.0);
-            *ct = body.take(g, state).map_or(zeros, |ct| ct.node);
+            let found = reversal.take(g, state);
+            own.next = found.map_or(zeros, |ct| ct.node);
+            own.absent |= found.is_none();
+            // Zeros that stand for nothing are harmless if whatever they are passed on with is no cut.
+            let alone = reversal.active.contains(end) && !reversal.joined.contains(end);
+            let masked = own.masked || found.is_some_and(|ct| ct.masked) || (own.absent && alone);
+            changed |= masked != own.masked;
+            own.masked = masked;
         }
-        for (outside, _, sum) in &mut sums {
-            *sum = body.take(g, *outside).map_or(*sum, |ct| ct.node);
+        for sum in &mut self.sums {
+            let found = reversal.take(g, sum.outside);
+            sum.next = found.map_or(sum.sum, |ct| ct.node);
+            sum.masked = found.is_some_and(|ct| ct.masked);
         }
-        Ok(Backwards { states, sums, restored: body.restored })
+        changed
     }
 
     /// What an iteration backwards computes.
     fn roots(&self) -> Vec<NodeId> {
-        let states = self.states.iter().map(|(.., next)| *next);
-        states.chain(self.sums.iter().map(|(.., next)| *next)).collect()
+        let states = self.states.iter().map(|state| state.next);
+        states.chain(self.sums.iter().map(|sum| sum.next)).collect()
     }
 
     /// The loop backwards, and what follows from it.
     fn close(self, outer: &mut Reversal<'_>, g: &mut Graph, id: NodeId, parts: &Parts, cts: &[(usize, Cotangent)]) {
         let record = Record::new(g, id, parts, &self.roots(), outer.setting.in_loop);
-        let (count, _) = trips(g, id, parts);
+        let (count, size) = trips(g, id, parts);
         let (mut back, counter) = empty_loop(g, "back", count);
         let one = g.int(1);
         let last = g.map(&SUBTRACT, &[count, one]);
@@ -219,10 +291,13 @@ impl Backwards {
         let roots = g.replace(&roots, &by);
         let (nexts, restored) = roots.split_at(self.states.len() + self.sums.len());
         undo.restored_as(&aliases, restored);
-        self.carry(outer, g, (&mut back, parts), nexts, cts);
+        self.carry_states(g, (&mut back, parts), nexts, cts);
         let tables = undo.carry(&mut back);
+        let iterations = Iterations::new(at, size, !g.node(id).free.is_empty());
+        let sums = nexts.iter().skip(self.states.len()).copied().collect::<Vec<_>>();
+        let totals = self.carry_sums(outer, g, (&mut back, parts), (&sums, cts), iterations);
         let back_id = back.node(g);
-        self.hand_on(outer, g, (back_id, parts));
+        self.hand_on(outer, g, (back_id, parts), &totals);
         if outer.setting.in_loop {
             for (position, at) in tables {
                 outer.restored.insert(parts.first[position], g.last(back_id, at));
@@ -230,48 +305,94 @@ impl Backwards {
         }
     }
 
-    /// States of the loop backwards: cotangents, then sums.
-    fn carry(
+    /// Carries the cotangents of the states.
+    fn carry_states(
         &self,
-        outer: &mut Reversal<'_>,
         g: &mut Graph,
         (back, parts): (&mut Parts, &Parts),
         nexts: &[NodeId],
         cts: &[(usize, Cotangent)],
     ) {
-        let mut nexts = nexts.iter().copied();
-        for ((position, var, _), next) in self.states.iter().zip(&mut nexts) {
-            let zeros = g.full_like(parts.first[*position], 0.0);
-            let first = cts.iter().find(|(at, _)| at == position).map_or(zeros, |(_, ct)| ct.node);
-            back.carry(Carried { var: *var, first, next });
+        for (state, next) in self.states.iter().zip(nexts) {
+            let zeros = g.full_like(parts.first[state.position], 0.0);
+            let first = cts.iter().find(|(at, _)| *at == state.position).map_or(zeros, |(_, ct)| ct.node);
+            back.carry(Carried { var: state.var, first, next: *next });
         }
+    }
+
+    /// Carries the sums, as far as they are not formed behind the loop.
+    fn carry_sums(
+        &self,
+        outer: &mut Reversal<'_>,
+        g: &mut Graph,
+        (back, parts): (&mut Parts, &Parts),
+        (nexts, cts): (&[NodeId], &[(usize, Cotangent)]),
+        mut iterations: Iterations,
+    ) -> Vec<Total> {
         let open: Vec<VarId> = {
             let free = cts.iter().flat_map(|(_, ct)| &g.node(ct.node).free).chain(nexts_free(g, parts));
             free.filter(|var| !outer.outer.contains(var)).copied().collect()
         };
-        for ((outside, var, _), next) in self.sums.iter().zip(nexts) {
+        let mut totals = Vec::new();
+        for (sum, next) in self.sums.iter().zip(nexts) {
             // A sum goes on where it stands, unless it is one of several that are summed themselves.
-            let goes_on = open.iter().all(|var| g.depends_on(*outside, *var));
-            let before = if goes_on { outer.take(g, *outside) } else { None };
-            let first = before.map_or_else(|| g.full_like(*outside, 0.0), |ct| ct.node);
-            back.carry(Carried { var: *var, first, next });
+            let goes_on = open.iter().all(|var| g.depends_on(sum.outside, *var));
+            let before = if goes_on { outer.take(g, sum.outside) } else { None };
+            let first = before.map_or_else(|| g.full_like(sum.outside, 0.0), |ct| ct.node);
+            let mut behind = Vec::new();
+            let next = match outer.setting.checkpoint {
+                true => *next,
+                false => iterations.postpone(g, back, (sum.sum, *next), &mut behind),
+            };
+            let place = if next == sum.sum {
+                Place::Before(first)
+            } else {
+                Place::Carried(back.carry(Carried { var: sum.var, first, next }))
+            };
+            // Of no iterations at all, zeros are what is not there: harmless where there are no elements either.
+            let masked =
+                sum.masked || before.is_some_and(|ct| ct.masked) || !g.shape(sum.outside).contains(&iterations.size);
+            totals.push(Total { place, behind, size: iterations.size.clone(), masked });
         }
+        totals
     }
 
     /// The cotangents behind the loop backwards.
-    fn hand_on(&self, outer: &mut Reversal<'_>, g: &mut Graph, (back, parts): (NodeId, &Parts)) {
-        for (at, (position, ..)) in self.states.iter().enumerate() {
-            let first = parts.first[*position];
+    fn hand_on(&self, outer: &mut Reversal<'_>, g: &mut Graph, (back, parts): (NodeId, &Parts), totals: &[Total]) {
+        for (at, state) in self.states.iter().enumerate() {
+            let first = parts.first[state.position];
             if outer.active.contains(&first) {
                 let node = g.last(back, at);
-                outer.add(g, first, Cotangent { node, masked: true });
+                outer.add(g, first, Cotangent { node, masked: state.masked || state.absent });
             }
         }
-        for (at, (outside, ..)) in self.sums.iter().enumerate() {
-            let node = g.last(back, self.states.len() + at);
-            outer.add(g, *outside, Cotangent { node, masked: true });
+        for (sum, total) in self.sums.iter().zip(totals) {
+            let mut node = match total.place {
+                Place::Before(first) => first,
+                Place::Carried(position) => g.last(back, position),
+            };
+            for part in &total.behind {
+                node = part.added(g, back, &total.size, node);
+            }
+            outer.add(g, sum.outside, Cotangent { node, masked: total.masked });
         }
     }
+}
+
+/// Where a sum stands when the loop backwards is done.
+enum Place {
+    /// Where it stood before.
+    Before(NodeId),
+    /// In a state of the loop.
+    Carried(usize),
+}
+
+/// A sum when the loop is done, and what is added to it then.
+struct Total {
+    place: Place,
+    behind: Vec<Postponed>,
+    size: Size,
+    masked: bool,
 }
 
 /// The variables that a loop's own operands depend on.

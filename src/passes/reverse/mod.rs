@@ -6,8 +6,10 @@
 
 mod activity;
 mod looping;
+mod postpone;
 mod record;
 mod region;
+mod rows;
 mod through;
 mod undo;
 
@@ -68,19 +70,27 @@ struct Reversal<'a> {
     cotangents: FxHashMap<NodeId, Vec<Cotangent>>,
     /// Arrays that were changed in place and have been changed back: the node that has the value again.
     restored: FxHashMap<NodeId, NodeId>,
+    /// Nodes whose cotangent has another part without cuts beside the one it began with.
+    joined: FxHashSet<NodeId>,
+    /// Updates that write places which are written once.
+    once: Vec<NodeId>,
     setting: Setting,
 }
 
 impl<'a> Reversal<'a> {
     fn new(active: &'a FxHashSet<NodeId>, outer: FxHashSet<VarId>, setting: Setting) -> Reversal<'a> {
         let (cotangents, restored) = (FxHashMap::default(), FxHashMap::default());
-        Reversal { active, outer, cotangents, restored, setting }
+        let joined = FxHashSet::default();
+        Reversal { active, outer, cotangents, restored, joined, once: Vec::new(), setting }
     }
 
     /// Adds a part to the cotangent of a node.
     fn add(&mut self, g: &mut Graph, id: NodeId, part: Cotangent) {
         let node = self.sum_inner(g, part.node, id);
         let part = Cotangent { node, ..part };
+        if !part.masked {
+            self.joined.insert(id);
+        }
         let parts = self.cotangents.entry(id).or_default();
         match parts.first_mut() {
             // Outside of loops at once, as they come.
@@ -95,6 +105,14 @@ impl<'a> Reversal<'a> {
     /// Adds a part that mentions no variable which the node does not know.
     fn add_unsummed(&mut self, id: NodeId, part: Cotangent) {
         self.cotangents.entry(id).or_default().push(part);
+    }
+
+    /// The same, where it is a part like any other.
+    fn join(&mut self, id: NodeId, part: Cotangent) {
+        if !part.masked {
+            self.joined.insert(id);
+        }
+        self.add_unsummed(id, part);
     }
 
     /// The cotangent of a node, which is not asked for again.
@@ -137,7 +155,10 @@ impl<'a> Reversal<'a> {
     fn through(&mut self, g: &mut Graph, id: NodeId, ct: Cotangent) -> Outcome<()> {
         let inputs = g.node(id).inputs.clone();
         g.span = g.node(id).span;
-        let parts = rules::vjp(g, id, ct).map_err(|reason| not_differentiable(g, id, reason))?;
+        let parts = match self.once.contains(&id) {
+            true => rows::through(g, id, ct),
+            false => rules::vjp(g, id, ct).map_err(|reason| not_differentiable(g, id, reason))?,
+        };
         for (input, part) in inputs.into_iter().zip(parts) {
             if let (Some(part), true) = (part, self.active.contains(&input)) {
                 self.add(g, input, part);
