@@ -28,7 +28,7 @@
 //! | results in given buffers | [`Kernel::call_into`], [`TypedKernel::call_into`] |
 //! | errors as values, or as a person reads them | [`Error`], [`Warning`], [`diagnostic`] |
 //! | to stop a kernel, to limit its memory, to see how far it is | [`Kernel::under`], [`Control`] |
-//! | kernels checked when a crate is built | [`embed`] |
+//! | kernels compiled when a crate is built | [`embed`] |
 //! | libraries for C, C++ and Python, ahead of time | [`Module::build`], [`BuildOptions`] |
 //! | whole programs, with inputs and output | [`Module::run`], [`RunOptions`] |
 //! | a session that is fed input by input | [`Interactive`] |

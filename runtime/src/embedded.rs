@@ -101,7 +101,7 @@ fn run(
     control: Option<&Arc<Control>>,
     arguments: &[ArrayView<'_>],
     targets: &mut [ArrayViewMut<'_>],
-) -> Result<Vec<Option<Array>>, Problem> {
+) -> Result<Vec<Option<Array>>, Box<Problem>> {
     let loaded = record.loaded()?;
     let Loaded { program, arenas } = loaded;
     let refuse = |message: Message| Problem::of_call(message, &program.name);

@@ -12,8 +12,8 @@ use std::fmt;
 pub struct Error(Box<Problem>);
 
 impl Error {
-    pub(crate) fn new(problem: Problem) -> Error {
-        Error(Box::new(problem))
+    pub(crate) fn new(problem: Box<Problem>) -> Error {
+        Error(problem)
     }
 
     /// The kind of cause.

@@ -85,7 +85,12 @@ enum Output {
 /// The entry is that of the kernel's layout, and the table is as the module says. Pointers in it that are neither null nor
 /// misaligned lead to as many numbers as the ranks say; those to arrays, in the bounds that sizes and strides give, to
 /// elements that nobody else writes, and in results nobody else reads.
-pub(super) unsafe fn call(entry: Entry, loaded: &Loaded, table: *const u64, threads: &Threads) -> Result<(), Problem> {
+pub(super) unsafe fn call(
+    entry: Entry,
+    loaded: &Loaded,
+    table: *const u64,
+    threads: &Threads,
+) -> Result<(), Box<Problem>> {
     let program = &loaded.program;
     let bare = |message| Problem::of_call(message, &program.name);
     ready(program, threads, "build it with `--cpu baseline`").map_err(bare)?;
@@ -124,7 +129,7 @@ pub(crate) fn ready(program: &Program, threads: &Threads, cure: &str) -> Result<
 }
 
 /// Why a call failed; `allowed` is a limit on memory that was set.
-pub(crate) fn explain(failure: &Failure, program: &Program, allowed: Option<u64>) -> Problem {
+pub(crate) fn explain(failure: &Failure, program: &Program, allowed: Option<u64>) -> Box<Problem> {
     if let Failure::Memory { needed, limit } = failure
         && allowed == Some(*limit)
     {
@@ -135,7 +140,7 @@ pub(crate) fn explain(failure: &Failure, program: &Program, allowed: Option<u64>
         check = program.checks.get(site).cloned();
         Some(check.as_ref()?.kind.clone())
     });
-    Problem { message, name: Some(program.name.clone()), check }
+    Box::new(Problem { message, name: Some(program.name.clone()), check })
 }
 
 /// # Safety

@@ -152,7 +152,7 @@ impl Record {
     }
 }
 
-fn panicked() -> Problem {
+fn panicked() -> Box<Problem> {
     of_defect("the run-time library failed").into()
 }
 
@@ -160,7 +160,7 @@ fn panicked() -> Problem {
 ///
 /// # Safety
 /// The text, if it is not null, has room for `room` bytes.
-unsafe fn report(done: Result<(), Problem>, text: *mut u8, room: i64) -> i32 {
+unsafe fn report(done: Result<(), Box<Problem>>, text: *mut u8, room: i64) -> i32 {
     let room = usize::try_from(room).unwrap_or(0);
     let (status, told) = match done {
         Ok(()) => (0, String::new()),

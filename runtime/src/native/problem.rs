@@ -20,14 +20,14 @@ pub struct Problem {
 
 impl Problem {
     /// What is wrong with the call of a function.
-    pub fn of_call(message: Message, name: &str) -> Problem {
-        Problem { message, name: Some(name.to_owned()), check: None }
+    pub fn of_call(message: Message, name: &str) -> Box<Problem> {
+        Box::new(Problem { message, name: Some(name.to_owned()), check: None })
     }
 }
 
-impl From<Message> for Problem {
-    fn from(message: Message) -> Problem {
-        Problem { message, name: None, check: None }
+impl From<Message> for Box<Problem> {
+    fn from(message: Message) -> Box<Problem> {
+        Box::new(Problem { message, name: None, check: None })
     }
 }
 
