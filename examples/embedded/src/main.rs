@@ -14,7 +14,7 @@ mod kernels {
 
 fn main() -> Result<(), Error> {
     // Views of any strides go in.
-    let table = Array2::from_shape_fn((1000, 4), |(i, j)| ((3 * i + j) as f64).sin());
+    let table = Array2::from_shape_fn((1000, 4), |(i, j)| ((i + 1) * (j + 2) * (i + j) % 13) as f64 / 13.0 - 0.5);
     let (x, y) = (table.slice(s![.., ..3]), table.column(3));
     let mut w = Array1::zeros(3);
     for _ in 0..100 {
