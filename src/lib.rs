@@ -28,7 +28,7 @@
 //! | results in given buffers | [`Kernel::call_into`], [`TypedKernel::call_into`] |
 //! | errors as values, or as a person reads them | [`Error`], [`Warning`], [`diagnostic`] |
 //! | to stop a kernel, to limit its memory, to see how far it is | [`Kernel::under`], [`Control`] |
-//! | kernels checked when a crate is built | [`embed`] |
+//! | kernels compiled when a crate is built | [`embed`] |
 //! | libraries for C, C++ and Python, ahead of time | [`Module::build`], [`BuildOptions`] |
 //! | whole programs, with inputs and output | [`Module::run`], [`RunOptions`] |
 //! | a session that is fed input by input | [`Interactive`] |
@@ -85,14 +85,18 @@ pub use microtome_runtime as runtime;
 pub use microtome_runtime::with_typed_array;
 pub use ndarray;
 #[doc(inline)]
+pub use runtime::argument::{Argument, Element, Target};
+#[doc(inline)]
 pub use runtime::array::{Array, ArrayView, ArrayViewMut, DType};
 #[doc(inline)]
 pub use runtime::control::Control;
 #[doc(inline)]
+pub use runtime::typed::{KernelType, Outcome, Parameter, Pattern};
+#[doc(inline)]
 pub use session::{
-    Answer, Argument, BuildKind, BuildOptions, Built, Element, Error, ExampleCheck, Explanation, InputSource,
-    Interactive, Kernel, KernelType, LAST, Measurement, Module, Outcome, Outlet, Output, Parameter, Pattern,
-    RunOptions, Session, Signature, Stage, Target, TypedKernel, ValueType, Warning, free_unused_code,
+    Answer, BuildKind, BuildOptions, Built, Error, ExampleCheck, Explanation, InputSource, Interactive, Kernel, LAST,
+    Measurement, Module, Outlet, Output, RunOptions, Session, Signature, Stage, TypedKernel, ValueType, Warning,
+    free_unused_code,
 };
 
 /// The page about embedding, whose programs run as tests.

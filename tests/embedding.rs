@@ -9,15 +9,13 @@
 #[path = "../examples/embed.rs"]
 mod example;
 mod harness;
-#[path = "golden/kernels.rs"]
-#[rustfmt::skip]
-mod kernels;
 
 use half::f16;
 use harness::compare_with_file;
+use microtome::runtime::symbols;
 use microtome::{Array, ArrayView, ArrayViewMut, Control, Error, Kernel, Session, TypedKernel, embed};
 use ndarray::{Array0, Array1, Array2, Array3, ArrayD, array, s};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -268,7 +266,7 @@ fn a_program_of_several_texts_reads_no_file() {
 
 #[test]
 fn a_kernel_says_what_it_is() {
-    let module = Session::new().compile_file(&golden("kernels.tome")).unwrap();
+    let module = Session::new().compile_file(&program()).unwrap();
     let rows = module.kernel("rows").unwrap();
     assert_eq!(rows.signature().to_string(), "fn rows(x: f64[n, d], w: f64[d], c: f64) -> f64[n]");
     assert_eq!(rows.documentation(), "The weighted sum of each row, and a constant.\nWeights [d] are shared.");
@@ -277,34 +275,24 @@ fn a_kernel_says_what_it_is() {
     assert_eq!(found.signature().to_string(), "fn some(x: f64[n], k: (f64, i64[?])) -> (f64[?], f64[n])");
 }
 
-fn golden(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+/// The program of a crate that tests/embedded.rs builds.
+fn program() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/embedded/app/src/kernels.tome")
 }
 
 #[test]
 fn the_module_for_a_build_script_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let program = golden("kernels.tome");
-    let embedded = embed::module(&program).unwrap();
-    // The path of this machine is not part of what is compared.
+    let embedded = embed::Program::new(program()).build().unwrap();
+    // Neither the path of this machine nor the identity of the library is part of what is compared.
     let text = embedded.text.replace(&format!("{}/", root.display()), "");
-    compare_with_file(&golden("kernels.rs"), &text).unwrap_or_else(|difference| panic!("{difference}"));
+    let text = text.replace(&embedded.name, "LIBRARY").replace(symbols::PREFIX, "IDENTITY");
+    let expected = root.join("tests/golden/kernels.rs");
+    compare_with_file(&expected, &text).unwrap_or_else(|difference| panic!("{difference}"));
     assert_eq!(embedded.files.len(), 2);
     assert!(embedded.left_out[0].contains("`twice`"), "{:?}", embedded.left_out);
-}
-
-#[test]
-fn the_module_for_a_build_script_runs() {
-    let (x, w) = (array![[1.0, 2.0], [3.0, 4.0]], array![1.0, 10.0]);
-    assert_eq!(kernels::rows(x.view(), w.view(), 0.5).unwrap(), array![21.5, 43.5]);
-    assert_eq!(kernels::norm(array![3f32, 4.0].view()).unwrap(), 5.0);
-    assert_eq!(kernels::r#loop(array![1, 2].view(), true).unwrap(), (array![2, 3], true));
-    assert_eq!(kernels::spread(w.view(), (1.0, 4.0)).unwrap(), array![3.0, 30.0]);
-    let text = kernels::rows(x.view(), array![1.0].view(), 0.5).unwrap_err().to_string();
-    assert!(text.contains("E0401") && text.contains("`w`"), "{text}");
-    let mut target = array![0.0, 0.0];
-    kernels::kernel::rows().unwrap().call_into((x.view(), w.view(), 0.0), target.view_mut()).unwrap();
-    assert_eq!(target, array![21.0, 43.0]);
+    // The same program makes the same library.
+    assert_eq!(embedded.library, embed::Program::new(program()).build().unwrap().library);
 }
 
 /// Runs this file's test of that name as a build script would run.
@@ -321,9 +309,16 @@ fn what_a_build_script_tells_cargo() {
         return embed::compile(Path::new(&program));
     }
     let folder = tempfile::tempdir().unwrap();
-    let (done, told) = build_script(&golden("kernels.tome"), folder.path());
+    let (done, told) = build_script(&program(), folder.path());
     assert!(done, "{told}");
-    for line in ["cargo::rerun-if-changed=", "kernels.tome", "shapes.tome", "cargo::warning=", "`twice` takes lists"] {
+    for line in [
+        "cargo::rerun-if-changed=",
+        "kernels.tome",
+        "shapes.tome",
+        "cargo::warning=",
+        "`twice` takes lists",
+        "cargo::rustc-link-search=native=",
+    ] {
         assert!(told.contains(line), "{told}");
     }
     assert!(std::fs::read_to_string(folder.path().join("kernels.rs")).unwrap().contains("pub fn rows("));
@@ -339,7 +334,7 @@ fn an_erroneous_program_makes_no_module() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.tome");
     std::fs::write(&path, "fn f(x: f64[n]) = x + y\n").unwrap();
-    let text = embed::module(&path).unwrap_err().render(false);
+    let text = embed::Program::new(&path).build().unwrap_err().render(false);
     assert!(text.contains("E0201") && text.contains("bad.tome:1"), "{text}");
-    assert!(embed::module(&folder.path().join("none.tome")).unwrap_err().to_string().contains("E0601"));
+    assert!(embed::Program::new(folder.path().join("none.tome")).build().unwrap_err().to_string().contains("E0601"));
 }

@@ -102,12 +102,12 @@ class Kernel:
         return self._result.make(iter(arrays))
 
     def _write(self, arrays: list[np.ndarray], out: Any) -> Any:
-        targets = list(_flat(out))
+        targets = [out] if type(out) is np.ndarray else list(_flat(out))
         for position, target in enumerate(targets):
             if not isinstance(target, np.ndarray):
                 kind = type(target).__qualname__
                 raise ArgumentError.because("E0301", f"`out` has to be a NumPy array, part {position} of it is {kind}")
-        targets = [target.view(np.uint16) if target.dtype.name == "bfloat16" else target for target in targets]
+        targets = [target.view(np.uint16) if _is_bfloat16(target.dtype) else target for target in targets]
         self._core.call_into(arrays, targets, _is_main())
         if self._warned >= 0:
             self._warn()
@@ -195,6 +195,11 @@ def _flat(out: Any) -> Any:
             yield from _flat(part)
     else:
         yield out
+
+
+def _is_bfloat16(dtype: np.dtype) -> bool:
+    # NumPy makes the name anew whenever it is asked, which takes longer than a small kernel; of its own types none is the one.
+    return dtype.isbuiltin == 2 and dtype.name == "bfloat16"
 
 
 def _is_main() -> bool:

@@ -162,6 +162,12 @@ pub fn of_memory(needed: u64, limit: u64) -> Message {
     Message::new(Cause::Memory, text).help("work on fewer rows at a time, or reduce before keeping an array")
 }
 
+/// More is needed than was allowed.
+pub fn of_allowance(needed: u64, limit: u64) -> Message {
+    let text = format!("{} are needed, {} are allowed", show_bytes(needed), show_bytes(limit));
+    Message::new(Cause::Memory, text).help("work on fewer rows at a time, or allow more")
+}
+
 /// A fault of the run-time library or of the compiler.
 pub fn of_defect(text: impl Into<String>) -> Message {
     Message::new(Cause::Internal, text).help("please report this with the program that caused it")

@@ -8,7 +8,7 @@
 //! that would not fit otherwise, lines of 75 characters, and the first and last three of each axis beyond 1000 elements.
 
 use crate::array::Array;
-use crate::half::{bf16_from_f64, f16_from_f64};
+use crate::rounding::{bf16_from_f64, f16_from_f64};
 use half::{bf16, f16};
 use ndarray::{ArrayD, ArrayViewD, Axis};
 use std::ops::Div;

@@ -68,7 +68,7 @@ pub(super) fn narrow(w: &mut Writer, lanes: Lanes, to: DType, value: Value) -> V
     }
 }
 
-/// Single precision rounded to odd, so that narrowing it further rounds the double once; see `runtime::half`.
+/// Single precision rounded to odd, so that narrowing it further rounds the double once; see `runtime::rounding`.
 pub(super) fn demote_to_odd(w: &mut Writer, value: Value) -> Value {
     let nearest = w.ins().fdemote(types::F32, value);
     let back = w.ins().fpromote(types::F64, nearest);

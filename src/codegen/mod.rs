@@ -48,7 +48,7 @@ mod tiles;
 mod writer;
 
 pub use jit::{Compiled, assembly_text, clif_text, compile};
-pub use object::{COMMON, Unit, object};
+pub use object::{COMMON, Callers, Unit, object};
 pub use target::{Cpu, Target};
 
 /// Why there is no code. Every one is a defect of the compiler, not of the user's program.

@@ -4,8 +4,9 @@
 //! C calling convention.
 //! Always holds: no address of this process is in it; what it calls is named by the symbols of the run-time library.
 //!
-//! Of each kernel there are its own functions, the bytes that describe it, a record that leads to both (`Kernel` of
-//! `runtime::native`), and two thin functions that make a table of their parameters and hand it to the run-time library.
+//! Of each kernel there are its own functions, the bytes that describe it, and a record that leads to both (`Record` of
+//! `runtime::native`). Programs in Rust name the record; for all others there are two thin functions that make a table of
+//! their parameters and hand it to the run-time library.
 
 use super::CodegenError;
 use super::define::define;
@@ -29,30 +30,44 @@ pub struct Unit<'a> {
     pub kernel: &'a Kernel,
     /// What the run-time library has to know.
     pub program: &'a Program,
+    /// What the names of its symbols begin with.
+    pub symbol: &'a str,
+}
+
+/// Who calls the kernels of an object file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callers {
+    /// Whoever calls functions of C: a kernel is the function with the name of its symbol, and one beside it that tells sizes.
+    C,
+    /// Programs in Rust: a kernel is the record with the name of its symbol.
+    Rust,
 }
 
 /// Functions that every object file has, by the end of their names: what they take, and which of the library's they call.
 pub const COMMON: [(&str, &str); 3] =
     [("free", "native_free"), ("threads", "native_threads"), ("interrupt", "native_interrupt")];
 
-/// The object file of kernels, whose common functions have names that begin with `prefix`.
+/// The object file of kernels; for callers in C with common functions, whose names begin with `prefix`.
 ///
 /// # Errors
 /// A kernel is malformed, or the target is not supported.
-pub fn object(units: &[Unit<'_>], prefix: &str, target: &Target) -> Result<Vec<u8>, CodegenError> {
+pub fn object(units: &[Unit<'_>], prefix: &str, callers: Callers, target: &Target) -> Result<Vec<u8>, CodegenError> {
     let builder = ObjectBuilder::new(target.isa(false).clone(), prefix, default_libcall_names());
     let mut module = ObjectModule::new(builder.map_err(CodegenError::new)?);
     let mut all = Vec::new();
     for unit in units {
-        let symbol = &unit.program.symbol;
+        let symbol = unit.symbol;
         all.extend(functions(unit.kernel, &mut module, &format!("{symbol}."))?);
         let entry = all.last().map(|named| named.id).ok_or_else(|| CodegenError::new("there is no entry"))?;
-        let record = record(unit.program, entry, &mut module)?;
+        let record = record(unit, entry, callers, &mut module)?;
+        if callers == Callers::Rust {
+            continue;
+        }
         all.push(thin(&mut module, symbol, "native_call", record, &call_parameters(unit.program))?);
         let sizes = format!("{symbol}_sizes");
         all.push(thin(&mut module, &sizes, "native_sizes", record, &size_parameters(unit.program))?);
     }
-    for (name, called) in COMMON {
+    for (name, called) in COMMON.into_iter().filter(|_| callers == Callers::C) {
         let ty = if name == "interrupt" { types::I32 } else { types::I64 };
         all.push(passed_on(&mut module, &format!("{prefix}_{name}"), called, ty)?);
     }
@@ -61,13 +76,18 @@ pub fn object(units: &[Unit<'_>], prefix: &str, target: &Target) -> Result<Vec<u
 }
 
 /// The bytes that describe a kernel, and the record that leads to them: entry, bytes, their number, and a cell of the library's.
-fn record(program: &Program, entry: FuncId, module: &mut ObjectModule) -> Result<DataId, CodegenError> {
-    let bytes = program.encode().ok_or_else(|| CodegenError::new("a kernel cannot be described"))?;
+fn record(unit: &Unit<'_>, entry: FuncId, callers: Callers, module: &mut ObjectModule) -> Result<DataId, CodegenError> {
+    let bytes = unit.program.encode().ok_or_else(|| CodegenError::new("a kernel cannot be described"))?;
     let length = bytes.len() as u64;
-    let about = data(module, &format!("{}.about", program.symbol), false, |description, _| {
+    let symbol = unit.symbol;
+    let about = data(module, &format!("{symbol}.about"), Linkage::Local, false, |description, _| {
         description.define(bytes.into_boxed_slice());
     })?;
-    data(module, &format!("{}.kernel", program.symbol), true, |description, module| {
+    let (name, linkage) = match callers {
+        Callers::C => (format!("{symbol}.kernel"), Linkage::Local),
+        Callers::Rust => (symbol.to_owned(), Linkage::Export),
+    };
+    data(module, &name, linkage, true, |description, module| {
         let mut record = vec![0u8; 32];
         record.splice(16..24, length.to_le_bytes());
         description.define(record.into_boxed_slice());
@@ -82,10 +102,11 @@ fn record(program: &Program, entry: FuncId, module: &mut ObjectModule) -> Result
 fn data(
     module: &mut ObjectModule,
     name: &str,
+    linkage: Linkage,
     writable: bool,
     fill: impl FnOnce(&mut DataDescription, &mut ObjectModule),
 ) -> Result<DataId, CodegenError> {
-    let id = module.declare_data(name, Linkage::Local, writable, false).map_err(CodegenError::new)?;
+    let id = module.declare_data(name, linkage, writable, false).map_err(CodegenError::new)?;
     let mut description = DataDescription::new();
     fill(&mut description, module);
     module.define_data(id, &description).map_err(CodegenError::new)?;

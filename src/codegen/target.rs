@@ -73,6 +73,15 @@ impl Target {
     /// When there is no such target, or none that code can be made for; when the processor of this machine is asked for, and
     /// the target's is another one.
     pub fn for_object(name: Option<&str>, cpu: Cpu) -> Result<Target, CodegenError> {
+        Target::with_features(name, cpu, &[])
+    }
+
+    /// The same for processors that have some features beside those of `cpu`, by the names that rustc has for them; those that
+    /// make no difference to code of ours may be among them.
+    ///
+    /// # Errors
+    /// As for [`Target::for_object`].
+    pub fn with_features(name: Option<&str>, cpu: Cpu, features: &[&str]) -> Result<Target, CodegenError> {
         let builder = || {
             let here = cranelift_native::builder_with_options(false).map_err(CodegenError::new)?;
             let architecture = here.triple().architecture;
@@ -91,6 +100,13 @@ impl Target {
                 }
                 Cpu::Native => cranelift_native::infer_native_flags(&mut builder).map_err(CodegenError::new)?,
                 Cpu::Baseline => baseline(&mut builder)?,
+            }
+            for (flag, _) in FEATURES.iter().filter(|(_, feature)| features.contains(feature)) {
+                // The features of another architecture have no flag.
+                let there_is = builder.iter().any(|setting| setting.name == *flag);
+                if there_is {
+                    builder.enable(flag).map_err(CodegenError::new)?;
+                }
             }
             Ok(builder)
         };

@@ -6,7 +6,7 @@
 use super::FaultKind;
 use crate::ops::elementwise::Value;
 use crate::runtime::array::{Array, DType};
-use crate::runtime::half::{bf16_from_f64, f16_from_f64};
+use crate::runtime::rounding::{bf16_from_f64, f16_from_f64};
 use ndarray::{ArrayD, IxDyn};
 
 /// More elements than this are refused instead of exhausting the memory.

@@ -57,7 +57,7 @@ pub fn header(interfaces: &[Interface], prefix: &str, source: &str) -> String {
     text.push_str("#endif\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
     for interface in interfaces {
         let _ = write!(text, "\n/* {}{} */\n", comment(&interface.head), found_note(&interface.program));
-        let symbol = &interface.program.symbol;
+        let symbol = &interface.program.name;
         let _ = write!(
             text,
             "int32_t {symbol}(\n{}    char *error, int64_t error_size);\n",

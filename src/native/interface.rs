@@ -1,6 +1,7 @@
 //! A function as C has it.
 //!
-//! In: a checked function, its loops, a prefix. Out: [`Interface`]: its name in C, and what the run-time library has to know.
+//! In: a checked function, its loops, a prefix. Out: [`Interface`]: its name in C, and what the run-time library has to know,
+//! which programs in Rust need as well.
 //! Always holds: parameters have names of their own, in the order of the language: what it takes, then what it gives.
 
 use super::Obstacle;
@@ -41,19 +42,32 @@ pub fn interface(
     let mut results = vec![String::new(); graph.outputs.len()];
     name_results(&checked.result, "out", &mut results);
     let names = distinct(graph.inputs.iter().map(|input| input.name.clone()).chain(results));
+    let symbol = identifier(&format!("{prefix}_{}", checked.name));
+    let program = program((checked, kernel, sources), symbol, names, features);
+    Ok(Interface { name: checked.name.clone(), head: head(checked), program })
+}
+
+/// What the run-time library has to know of a function, by the names that messages use: its own, and those of what it takes and
+/// gives, in order.
+pub fn program(
+    (checked, kernel, sources): (&Checked, &Kernel, &Sources),
+    name: String,
+    names: Vec<String>,
+    features: Vec<String>,
+) -> Program {
+    let graph = &checked.graph;
     let types: Vec<&Type> =
         graph.inputs.iter().map(|input| &input.ty).chain(graph.outputs.iter().map(|id| graph.ty(*id))).collect();
     let mut parameters: Vec<Parameter> = names.into_iter().zip(&types).map(|(name, ty)| parameter(name, ty)).collect();
     let outputs = parameters.split_off(graph.inputs.len());
-    let program = Program {
-        symbol: identifier(&format!("{prefix}_{}", checked.name)),
+    Program {
+        name,
         inputs: parameters,
         outputs,
         layout: kernel.layout(),
         checks: kernel.faults.iter().map(|site| check(site, sources)).collect(),
         features,
-    };
-    Ok(Interface { name: checked.name.clone(), head: head(checked), program })
+    }
 }
 
 fn parameter(name: String, ty: &Type) -> Parameter {
@@ -80,10 +94,23 @@ fn name_results(result: &Shape, name: &str, names: &mut [String]) {
 
 fn check(site: &FaultSite, sources: &Sources) -> Check {
     let (file, text) = sources.get(site.span.file);
-    let before = text.get(..site.span.start as usize).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-    Check { kind: site.kind.clone(), place: format!("{file}:{line}:{column}") }
+    let (start, end) = (site.span.start as usize, site.span.end as usize);
+    let before = text.get(..start).unwrap_or(text);
+    let number = before.matches('\n').count() + 1;
+    let begin = before.rfind('\n').map_or(0, |at| at + 1);
+    let column = before.get(begin..).unwrap_or("").chars().count();
+    let whole = text.get(begin..).unwrap_or("").lines().next().unwrap_or("");
+    let line = whole.trim();
+    let indent = whole.chars().take_while(|c| c.is_whitespace()).count();
+    // What goes on behind the end of the line is marked up to there.
+    let marked = text.get(start..end).unwrap_or("").lines().next().unwrap_or("");
+    Check {
+        kind: site.kind.clone(),
+        place: format!("{file}:{number}:{}", column + 1),
+        line: line.to_owned(),
+        from: column.saturating_sub(indent),
+        width: marked.trim_end().chars().count().max(1),
+    }
 }
 
 fn head(checked: &Checked) -> String {

@@ -24,7 +24,7 @@ mod python;
 
 pub use archive::bundle;
 pub use header::header;
-pub use interface::{Interface, interface};
+pub use interface::{Interface, interface, program};
 pub use library::{find, is_runtime};
 pub use link::{Linked, shared};
 pub use names::identifier;

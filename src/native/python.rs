@@ -133,7 +133,7 @@ fn python_name(name: &str) -> String {
 fn function(interface: &Interface, text: &mut String) {
     let program = &interface.program;
     let name = python_name(&letters(&interface.name));
-    let symbol = &program.symbol;
+    let symbol = &program.name;
     let inputs: Vec<String> = program.inputs.iter().map(|parameter| python_name(&parameter.name)).collect();
     let known: Vec<&Parameter> =
         program.outputs.iter().filter(|output| !output.shape.is_empty() && !program.is_found(output)).collect();

@@ -4,7 +4,8 @@
 //! Always holds: nothing is written before everything is there that is going to be written.
 
 use super::{Error, Module};
-use crate::codegen::{COMMON, Cpu, Target, Unit, object};
+use crate::check::Checked;
+use crate::codegen::{COMMON, Callers, Cpu, Target, Unit, object};
 use crate::diagnostic::{Diagnostic, Result as Checking, codes};
 use crate::graph::SizeEnv;
 use crate::io;
@@ -14,6 +15,7 @@ use crate::pipeline::{self, Context};
 use crate::syntax::span::Span;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// What is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,10 +109,10 @@ impl Module {
         let units: Vec<Unit<'_>> = kernels
             .iter()
             .zip(&interfaces)
-            .map(|(kernel, interface)| Unit { kernel, program: &interface.program })
+            .map(|(kernel, interface)| Unit { kernel, program: &interface.program, symbol: &interface.program.name })
             .collect();
-        let object =
-            object(&units, &prefix, &target).map_err(|error| Diagnostic::global(codes::BUG, error.to_string()))?;
+        let object = object(&units, &prefix, Callers::C, &target)
+            .map_err(|error| Diagnostic::global(codes::BUG, error.to_string()))?;
         self.write(options, kind, &Parts { prefix, target, interfaces, symbols, object })
     }
 
@@ -122,6 +124,14 @@ impl Module {
         target: &Target,
         options: &BuildOptions,
     ) -> Checking<(loops::Kernel, Interface)> {
+        let (checked, kernel) = self.lowered(name, &options.sizes)?;
+        let interface =
+            native::interface(&checked, &kernel, &self.sources, prefix, target.features()).map_err(problem)?;
+        Ok((kernel, interface))
+    }
+
+    /// A function and its loops, planned for sizes.
+    fn lowered(&self, name: &str, sizes: &BTreeMap<String, i64>) -> Checking<(Rc<Checked>, loops::Kernel)> {
         let checked = self.functions.get(name, Span::default()).map_err(|mut diagnostic| {
             if !self.functions.contains(name) {
                 // The question came from outside: there is no place in the source to show.
@@ -129,12 +139,49 @@ impl Module {
             }
             diagnostic
         })?;
-        let expected: SizeEnv = options.sizes.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
+        let expected: SizeEnv = sizes.iter().map(|(name, size)| (name.as_str().into(), *size)).collect();
         let mut context = Context { expected, ..Context::default() };
-        let kernel = loops::lower(&pipeline::run(&checked.graph, &mut context, None, |_, _| {})?)?;
-        let interface =
-            native::interface(&checked, &kernel, &self.sources, prefix, target.features()).map_err(problem)?;
-        Ok((kernel, interface))
+        let mut kernel = loops::lower(&pipeline::run(&checked.graph, &mut context, None, |_, _| {})?)?;
+        loops::prepare(&mut kernel);
+        Ok((checked, kernel))
+    }
+
+    /// A static library of functions for programs in Rust: the record of a function has the symbol that stands behind its name.
+    /// The run-time library is not in it.
+    pub(crate) fn records(
+        &self,
+        functions: &[(String, String)],
+        library: &str,
+        target: &Target,
+        sizes: &BTreeMap<String, i64>,
+    ) -> Result<Vec<u8>, Error> {
+        self.try_records(functions, library, target, sizes).map_err(|diagnostic| self.error(diagnostic))
+    }
+
+    fn try_records(
+        &self,
+        functions: &[(String, String)],
+        library: &str,
+        target: &Target,
+        sizes: &BTreeMap<String, i64>,
+    ) -> Checking<Vec<u8>> {
+        let mut kernels = Vec::new();
+        for (name, _) in functions {
+            let (checked, kernel) = self.lowered(name, sizes)?;
+            let inputs = checked.graph.inputs.iter().map(|input| input.name.clone());
+            let names = inputs.chain((0..checked.graph.outputs.len()).map(|k| format!("result {k}"))).collect();
+            let about = (&*checked, &kernel, &self.sources);
+            let program = native::program(about, name.clone(), names, target.features());
+            kernels.push((kernel, program));
+        }
+        let units: Vec<Unit<'_>> = kernels
+            .iter()
+            .zip(functions)
+            .map(|((kernel, program), (_, symbol))| Unit { kernel, program, symbol })
+            .collect();
+        let object = object(&units, library, Callers::Rust, target)
+            .map_err(|error| Diagnostic::global(codes::BUG, error.to_string()))?;
+        native::bundle(&object, library, None, target.is_apple()).map_err(problem)
     }
 
     /// What names in C begin with.
@@ -236,7 +283,7 @@ fn kind(options: &BuildOptions) -> Checking<BuildKind> {
 fn symbols(interfaces: &[Interface], prefix: &str) -> Checking<Vec<String>> {
     let mut all: Vec<String> = COMMON.iter().map(|(name, _)| format!("{prefix}_{name}")).collect();
     for interface in interfaces {
-        let symbol = &interface.program.symbol;
+        let symbol = &interface.program.name;
         for name in [symbol.clone(), format!("{symbol}_sizes")] {
             if all.contains(&name) {
                 let text = format!("`{}` would be called `{name}` in C, and so is something else", interface.name);

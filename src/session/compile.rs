@@ -11,7 +11,7 @@ use crate::loops::{self, FaultSite};
 use crate::pipeline::{self, Context};
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::execute::{Failure, Resources};
-use crate::runtime::memory::{Arenas, admit, show_bytes};
+use crate::runtime::memory::{Arenas, admit};
 use crate::runtime::message::{self, Cause, Message};
 use crate::runtime::threads::Threads;
 use crate::syntax::span::Span;
@@ -154,9 +154,9 @@ fn explain(failure: Failure, sites: &[FaultSite], allowed: Option<u64>) -> Box<D
     if let Failure::Memory { needed, limit } = &failure
         && allowed == Some(*limit)
     {
-        let (needed, limit) = (show_bytes(*needed), show_bytes(*limit));
-        return Diagnostic::global(codes::MEMORY, format!("{needed} are needed, {limit} are allowed"))
-            .help("work on fewer rows at a time, or allow more: --max-memory");
+        let mut message = message::of_allowance(*needed, *limit);
+        message.help = message.help.map(|help| format!("{help}: --max-memory"));
+        return told(message, None);
     }
     if matches!(&failure, Failure::Fault(fault) if fault.is_interrupted()) {
         return interrupted();

@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Result as Checking, codes, nearest};
 use crate::graph::{NodeId, Size, SizeEnv, Type};
 use crate::io;
 use crate::runtime::array::{Array, DType};
-use crate::runtime::half::{bf16_from_f64, f16_from_f64};
+use crate::runtime::rounding::{bf16_from_f64, f16_from_f64};
 use crate::syntax::ast::Input;
 use crate::syntax::span::Span;
 use crate::with_typed_array;

@@ -4,23 +4,25 @@
 //! Always holds: it is compiled once, at the first call, and serves every size.
 
 use super::Stage;
-use super::argument::{Argument, Target};
 use super::cache;
 use super::compile::{Runnable, told};
 use super::emit::{emit_graph, emit_text};
 use super::error::{Error, Warning};
 use super::measure::{Measurement, repeat};
 use super::signature::Signature;
-use super::typed::{KernelType, TypedKernel};
+use super::typed::TypedKernel;
 use crate::check::Checked;
-use crate::diagnostic::{Diagnostic, Result as Checking, Sources, codes};
+use crate::diagnostic::{Diagnostic, Result as Checking, Sources};
 use crate::graph::{Graph, SizeEnv, Type};
 use crate::pipeline::Context;
+use crate::runtime::argument::{Argument, Target};
 use crate::runtime::array::{Array, ArrayView, ArrayViewMut};
 use crate::runtime::control::Control;
 use crate::runtime::execute::copied_bytes;
+use crate::runtime::message::Message;
 use crate::runtime::signature::{self, Formal};
 use crate::runtime::threads::Threads;
+use crate::runtime::typed::KernelType;
 use crate::syntax::span::FileId;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -133,7 +135,8 @@ impl Kernel {
         let (mut views, mut places) = (Vec::new(), Vec::new());
         arguments.views(&mut views);
         targets.views_mut(&mut places);
-        self.check_targets(&places)?;
+        let outputs = formals_of(self.inner.graph.outputs.iter().map(|&output| ("", self.inner.graph.ty(output))));
+        signature::check_targets(self.name(), &outputs, &places).map_err(|message| self.refuse(message))?;
         self.run(&views, &mut places, &self.inner.native, Runnable::native).map(drop)
     }
 
@@ -205,6 +208,10 @@ impl Kernel {
         Error::new(vec![problem], self.inner.sources.clone())
     }
 
+    fn refuse(&self, message: Message) -> Error {
+        self.fail(told(message, None))
+    }
+
     fn run(
         &self,
         arguments: &[ArrayView<'_>],
@@ -214,20 +221,11 @@ impl Kernel {
     ) -> Result<Vec<Array>, Error> {
         let (runnable, sizes) = self.prepared(arguments, slot, make)?;
         let inner = &*self.inner;
-        for (position, (target, &output)) in targets.iter().zip(&inner.graph.outputs).enumerate() {
-            let shape: Option<Vec<i64>> = inner.graph.shape(output).iter().map(|size| size.eval(&sizes)).collect();
-            let shape = shape.map(|shape| shape.into_iter().map(|size| usize::try_from(size).unwrap_or(0)).collect());
-            if let Some(shape) = shape.filter(|shape: &Vec<usize>| shape != target.shape()) {
-                return Err(self.fail(misshapen(self.name(), position, target.shape(), &shape)));
-            }
-        }
+        let shapes = inner.graph.outputs.iter().map(|&output| inner.graph.shape(output));
+        signature::check_shapes(self.name(), shapes, targets, &sizes).map_err(|message| self.refuse(message))?;
         let called = runnable.call(arguments, targets, &sizes, (&self.threads, 0));
         let results = called.map_err(|problem| self.fail(problem))?.results;
-        for (position, (target, result)) in targets.iter_mut().zip(&results).enumerate() {
-            if let Some(result) = result.as_ref().filter(|result| !target.assign(result)) {
-                return Err(self.fail(misshapen(self.name(), position, target.shape(), result.shape())));
-            }
-        }
+        signature::assign(self.name(), &results, targets).map_err(|message| self.refuse(message))?;
         Ok(results.into_iter().flatten().collect())
     }
 
@@ -239,7 +237,8 @@ impl Kernel {
         make: fn(&Graph, &mut Context) -> Checking<Runnable>,
     ) -> Result<(&'k Runnable, SizeEnv), Error> {
         let inner = &*self.inner;
-        let sizes = bind(self.name(), &inner.graph, arguments).map_err(|problem| self.fail(problem))?;
+        let inputs = formals_of(inner.graph.inputs.iter().map(|input| (input.name.as_str(), &input.ty)));
+        let sizes = signature::bind_arguments(self.name(), &inputs, arguments).map_err(|m| self.refuse(m))?;
         let runnable = slot.get_or_init(|| {
             let mut context = Context { expected: sizes.clone(), ..Context::default() };
             let native = std::ptr::eq(slot, &raw const inner.native);
@@ -263,62 +262,15 @@ impl Kernel {
         let runnable = runnable.as_ref().map_err(|problem| self.fail(problem.clone()))?;
         Ok((runnable, sizes))
     }
-
-    /// That there is a target for each result, with its element type and number of axes.
-    fn check_targets(&self, targets: &[ArrayViewMut<'_>]) -> Result<(), Error> {
-        let (name, graph) = (self.name(), &self.inner.graph);
-        if targets.len() != graph.outputs.len() {
-            let text =
-                format!("`{name}` gives {} arrays, there are {} to write to", graph.outputs.len(), targets.len());
-            return Err(self.fail(Diagnostic::global(codes::ARGUMENTS, text)));
-        }
-        for (position, (target, &output)) in targets.iter().zip(&graph.outputs).enumerate() {
-            let ty = graph.ty(output);
-            if target.dtype() != ty.dtype {
-                let text =
-                    format!("result {position} of `{name}` is {ty}, the array to write to is {}", target.dtype());
-                return Err(self.fail(Diagnostic::global(codes::TYPE, text)));
-            }
-            if target.shape().len() != ty.rank() {
-                let axes = target.shape().len();
-                let text = format!("result {position} of `{name}` is {ty}, the array to write to has {axes} axes");
-                return Err(self.fail(Diagnostic::global(codes::RANK, text)));
-            }
-        }
-        Ok(())
-    }
 }
 
-fn misshapen(name: &str, position: usize, target: &[usize], result: &[usize]) -> Box<Diagnostic> {
-    let text = format!(
-        "result {position} of `{name}` has the shape {result:?}, the array to write to has the shape {target:?}"
-    );
-    Diagnostic::global(codes::SIZES, text)
-}
-
-/// Binds the size variables of a function's parameters to the arguments' sizes, and checks every use.
-fn bind(name: &str, graph: &Graph, arguments: &[ArrayView<'_>]) -> Checking<SizeEnv> {
-    if arguments.len() != graph.inputs.len() {
-        let text = format!("`{name}` takes {} arrays, {} given", graph.inputs.len(), arguments.len());
-        return Err(Diagnostic::global(codes::ARGUMENTS, text));
-    }
-    let formals: Vec<(&str, &Type)> = graph.inputs.iter().map(|input| (input.name.as_str(), &input.ty)).collect();
-    for ((parameter, ty), view) in formals.iter().zip(arguments) {
-        if view.dtype() != ty.dtype {
-            let text = format!("`{parameter}` of `{name}` is {ty}, the argument is {}", view.dtype());
-            return Err(Diagnostic::global(codes::TYPE, text).help("convert the array before the call"));
-        }
-        if view.shape().len() != ty.rank() {
-            let text = format!("`{parameter}` of `{name}` is {ty}, the argument has {} axes", view.shape().len());
-            return Err(Diagnostic::global(codes::RANK, text));
-        }
-    }
-    let shapes: Vec<&[usize]> = arguments.iter().map(ArrayView::shape).collect();
-    bind_sizes(&formals, &shapes, &SizeEnv::new())
+/// What the function takes, or gives: names and types.
+fn formals_of<'a>(all: impl Iterator<Item = (&'a str, &'a Type)>) -> Vec<Formal<'a>> {
+    all.map(|(name, ty)| Formal { name, ty, dtype: ty.dtype, shape: &ty.shape }).collect()
 }
 
 /// The values of size variables, from the shapes of arrays that are declared with them.
 pub(super) fn bind_sizes(formals: &[(&str, &Type)], shapes: &[&[usize]], known: &SizeEnv) -> Checking<SizeEnv> {
-    let formals: Vec<Formal<'_>> = formals.iter().map(|(name, ty)| Formal { name, ty, shape: &ty.shape }).collect();
+    let formals = formals_of(formals.iter().copied());
     signature::bind_sizes(&formals, shapes, known).map_err(|message| told(message, None))
 }

@@ -4,7 +4,6 @@
 //! Always holds: nothing here panics on bad input, and a session that reported an error goes on.
 #![deny(clippy::indexing_slicing)]
 
-mod argument;
 mod asking;
 mod batch_data;
 mod build;
@@ -29,7 +28,6 @@ mod signature;
 mod stepping;
 mod typed;
 
-pub use argument::{Argument, Element, Target};
 pub use build::{BuildKind, BuildOptions, Built};
 pub use cache::free_unused_code;
 pub use emit::Stage;
@@ -43,7 +41,7 @@ pub use measure::Measurement;
 pub use output::Output;
 pub use script::RunOptions;
 pub use signature::{Signature, ValueType};
-pub use typed::{KernelType, Outcome, Parameter, Pattern, TypedKernel};
+pub use typed::TypedKernel;
 
 use crate::check::{Checked, Functions};
 use crate::diagnostic::{Diagnostic, Sources};

@@ -9,7 +9,8 @@
 //! its sizes.
 #![allow(unsafe_code)]
 
-use super::program::{Check, Parameter, Program, missing};
+use super::problem::Problem;
+use super::program::{Parameter, Program, missing};
 use super::view::{View, shape};
 use crate::array::DType;
 use crate::binder::Binder;
@@ -22,13 +23,12 @@ use crate::size::{SizeEnv, display_shape};
 use crate::threads::Threads;
 
 /// A kernel that has been called, and its scratch memory.
-pub(super) struct Loaded {
-    pub(super) program: Program,
-    arenas: Arenas,
+pub struct Loaded {
+    /// What the object file says.
+    pub program: Program,
+    /// Scratch memory of earlier calls.
+    pub arenas: Arenas,
 }
-
-/// What went wrong, and where in the program, if it was there.
-pub(super) type Problem = (Message, Option<String>);
 
 impl Loaded {
     /// Reads what the object file knows of a kernel.
@@ -85,10 +85,15 @@ enum Output {
 /// The entry is that of the kernel's layout, and the table is as the module says. Pointers in it that are neither null nor
 /// misaligned lead to as many numbers as the ranks say; those to arrays, in the bounds that sizes and strides give, to
 /// elements that nobody else writes, and in results nobody else reads.
-pub(super) unsafe fn call(entry: Entry, loaded: &Loaded, table: *const u64, threads: &Threads) -> Result<(), Problem> {
+pub(super) unsafe fn call(
+    entry: Entry,
+    loaded: &Loaded,
+    table: *const u64,
+    threads: &Threads,
+) -> Result<(), Box<Problem>> {
     let program = &loaded.program;
-    let bare = |message| (message, None);
-    ready(program, threads).map_err(bare)?;
+    let bare = |message| Problem::of_call(message, &program.name);
+    ready(program, threads, "build it with `--cpu baseline`").map_err(bare)?;
     let mut table = Table(table);
     // SAFETY: passed on.
     let mut inputs = unsafe { read_inputs(program, &mut table) }.map_err(bare)?;
@@ -97,7 +102,7 @@ pub(super) unsafe fn call(entry: Entry, loaded: &Loaded, table: *const u64, thre
     let mut outputs = unsafe { read_outputs(program, &sizes, &mut table) }.map_err(bare)?;
     // SAFETY: passed on.
     unsafe { settle(program, &mut inputs, &mut outputs) }.map_err(bare)?;
-    let explain = |failure: Failure| explain(&failure, &program.checks);
+    let explain = |failure: Failure| explain(&failure, program, None);
     let plan = plan(&program.layout, &sizes, None).map_err(explain)?;
     let given: Vec<Elements> = program.inputs.iter().zip(&mut inputs).map(|(p, input)| input.elements(p)).collect();
     let taken: Vec<Elements> = outputs.iter_mut().map(Output::elements).collect();
@@ -110,12 +115,12 @@ pub(super) unsafe fn call(entry: Entry, loaded: &Loaded, table: *const u64, thre
     unsafe { hand_out(program, &mut outputs, &mut binder) }.map_err(bare)
 }
 
-/// Whether the kernel can run at all.
-fn ready(program: &Program, threads: &Threads) -> Result<(), Message> {
+/// Whether the kernel can run at all; the cure is for code of another processor.
+pub(crate) fn ready(program: &Program, threads: &Threads, cure: &str) -> Result<(), Message> {
     let missing = missing(&program.features);
     if !missing.is_empty() {
         let text = format!("the code was compiled for a processor with {}", missing.join(", "));
-        return Err(Message::new(Cause::Processor, text).help("build it with `--cpu baseline`"));
+        return Err(Message::new(Cause::Processor, text).help(cure));
     }
     if threads.control().is_interrupted() {
         return Err(Message::new(Cause::Interrupted, "the kernel was asked to stop"));
@@ -123,14 +128,19 @@ fn ready(program: &Program, threads: &Threads) -> Result<(), Message> {
     Ok(())
 }
 
-fn explain(failure: &Failure, checks: &[Check]) -> Problem {
-    let mut place = None;
+/// Why a call failed; `allowed` is a limit on memory that was set.
+pub(crate) fn explain(failure: &Failure, program: &Program, allowed: Option<u64>) -> Box<Problem> {
+    if let Failure::Memory { needed, limit } = failure
+        && allowed == Some(*limit)
+    {
+        return Problem::of_call(message::of_allowance(*needed, *limit), &program.name);
+    }
+    let mut check = None;
     let message = message::of_failure(failure, |site| {
-        let check = checks.get(site)?;
-        place = Some(check.place.clone());
-        Some(check.kind.clone())
+        check = program.checks.get(site).cloned();
+        Some(check.as_ref()?.kind.clone())
     });
-    (message, place)
+    Box::new(Problem { message, name: Some(program.name.clone()), check })
 }
 
 /// # Safety
@@ -168,8 +178,8 @@ fn bound(parameters: &[Parameter], inputs: &[Input]) -> Result<SizeEnv, Message>
     bind_sizes(&formals(parameters), &shapes, &SizeEnv::new())
 }
 
-pub(super) fn formals(parameters: &[Parameter]) -> Vec<Formal<'_>> {
-    parameters.iter().map(|p| Formal { name: &p.name, ty: &p.ty, shape: &p.shape }).collect()
+pub(crate) fn formals(parameters: &[Parameter]) -> Vec<Formal<'_>> {
+    parameters.iter().map(|p| Formal { name: &p.name, ty: &p.ty, dtype: p.dtype, shape: &p.shape }).collect()
 }
 
 /// # Safety

@@ -9,9 +9,11 @@
 //! | `program` | what an object file knows of a kernel |
 //! | `view` | arrays as a caller describes them |
 //! | `call` | a call: arguments looked at, sizes bound, memory planned, results handed out |
+//! | `problem` | what went wrong, and its text |
 #![allow(unsafe_code)]
 
-mod call;
+pub(crate) mod call;
+mod problem;
 pub mod program;
 mod view;
 
@@ -20,16 +22,16 @@ use crate::given;
 use crate::message::{Message, of_defect};
 use crate::symbols::symbol;
 use crate::threads::Threads;
-use call::{Loaded, Problem};
-use std::fmt::Write;
+use call::Loaded;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+pub(crate) use problem::Problem;
 pub use program::{Check, Parameter, Program};
 
-/// The threads of everything that is called through this interface.
-fn threads() -> Arc<Threads> {
+/// The threads of everything that was compiled ahead of time.
+pub(crate) fn threads() -> Arc<Threads> {
     pool().read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -38,42 +40,25 @@ fn pool() -> &'static RwLock<Arc<Threads>> {
     POOL.get_or_init(|| RwLock::new(Arc::new(Threads::default())))
 }
 
-/// The kernel that an object file describes; read once, and kept in a cell of the object file.
-///
-/// # Safety
-/// The bytes are those of the object file, and the cell is 0 or was written here.
-unsafe fn loaded<'a>(bytes: *const u8, length: u64, cell: *const AtomicPtr<Loaded>) -> Result<&'a Loaded, Message> {
-    // SAFETY: the caller's promise; what a cell leads to is never freed.
-    unsafe {
-        let known = (*cell).load(Ordering::Acquire);
-        if !known.is_null() {
-            return Ok(&*known);
-        }
-        let fresh = Box::into_raw(Box::new(Loaded::new(std::slice::from_raw_parts(bytes, length as usize))?));
-        match (*cell).compare_exchange(std::ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(&*fresh),
-            Err(known) => {
-                // Another thread was faster.
-                drop(Box::from_raw(fresh));
-                Ok(&*known)
-            }
-        }
-    }
+/// Runs kernels on at most so many threads from now on; without a number on as many as the machine runs at once.
+pub(crate) fn set_threads(count: Option<usize>) {
+    let mut pool = pool().write().unwrap_or_else(PoisonError::into_inner);
+    let control = pool.control().clone();
+    let count = count.filter(|count| *count > 0);
+    *pool = Arc::new(Threads::under(count.unwrap_or_else(|| Threads::default().count()), control));
 }
 
-/// Calls a kernel. `kernel` leads to its entry, to the bytes that describe it, their number, and a cell.
+/// Calls a kernel.
 ///
 /// # Safety
-/// The kernel is one of an object file's; the table is as `call` says; the text, if it is not null, has room for `room` bytes.
+/// The record is one of an object file's; the table is as `call` says; the text, if it is not null, has room for `room` bytes.
 #[unsafe(export_name = symbol!("native_call"))]
-unsafe extern "C" fn native_call(kernel: *const Kernel, table: *const u64, text: *mut u8, room: i64) -> i32 {
+unsafe extern "C" fn native_call(record: *const Record, table: *const u64, text: *mut u8, room: i64) -> i32 {
     let done = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: passed on.
         unsafe {
-            let kernel = &*kernel;
-            let loaded = loaded(kernel.bytes, kernel.length, &raw const kernel.cell).map_err(|m| (m, None))?;
-            let called = call::call(kernel.entry, loaded, table, &threads());
-            called.map_err(|problem| named(problem, loaded))
+            let record = &*record;
+            call::call(record.entry, record.loaded()?, table, &threads())
         }
     }));
     // SAFETY: passed on.
@@ -85,13 +70,13 @@ unsafe extern "C" fn native_call(kernel: *const Kernel, table: *const u64, text:
 /// # Safety
 /// As [`native_call`], with the table of `call::sizes`.
 #[unsafe(export_name = symbol!("native_sizes"))]
-unsafe extern "C" fn native_sizes(kernel: *const Kernel, table: *const u64, text: *mut u8, room: i64) -> i32 {
+unsafe extern "C" fn native_sizes(record: *const Record, table: *const u64, text: *mut u8, room: i64) -> i32 {
     let done = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: passed on.
         unsafe {
-            let kernel = &*kernel;
-            let loaded = loaded(kernel.bytes, kernel.length, &raw const kernel.cell).map_err(|m| (m, None))?;
-            call::sizes(&loaded.program, table).map_err(|message| named((message, None), loaded))
+            let record = &*record;
+            let program = &record.loaded()?.program;
+            call::sizes(program, table).map_err(|message| Problem::of_call(message, &program.name))
         }
     }));
     // SAFETY: passed on.
@@ -111,12 +96,7 @@ unsafe extern "C" fn native_free(memory: *mut u8) {
 /// Runs kernels on at most so many threads from now on; on as many as the machine runs at once, if it is 0 or less.
 #[unsafe(export_name = symbol!("native_threads"))]
 extern "C" fn native_threads(count: i64) {
-    let _ = catch_unwind(|| {
-        let mut pool = pool().write().unwrap_or_else(PoisonError::into_inner);
-        let control = pool.control().clone();
-        let count = usize::try_from(count).ok().filter(|count| *count > 0);
-        *pool = Arc::new(Threads::under(count.unwrap_or_else(|| Threads::default().count()), control));
-    });
+    let _ = catch_unwind(|| set_threads(usize::try_from(count).ok()));
 }
 
 /// Asks all kernels that run to stop, and lets none begin; or, with 0, lets them again.
@@ -128,33 +108,63 @@ extern "C" fn native_interrupt(on: i32) {
     });
 }
 
-/// What the object file says of a kernel.
+/// What an object file says of a kernel: where its code begins, the bytes that describe it, how many, and a cell for what was
+/// read from them. The compiler writes it; there is no other way to have one.
 #[repr(C)]
-struct Kernel {
+pub struct Record {
     entry: Entry,
     bytes: *const u8,
     length: u64,
     cell: AtomicPtr<Loaded>,
 }
 
-fn panicked() -> Problem {
-    (of_defect("the run-time library failed"), None)
+// SAFETY: what the pointers lead to is never written, but for the cell, which is atomic.
+unsafe impl Sync for Record {}
+
+impl Record {
+    /// The code.
+    pub(crate) fn entry(&self) -> Entry {
+        self.entry
+    }
+
+    /// What the bytes say; read once.
+    pub(crate) fn loaded(&self) -> Result<&Loaded, Message> {
+        let known = self.cell.load(Ordering::Acquire);
+        if !known.is_null() {
+            // SAFETY: the cell was written below, and what it leads to is never freed.
+            return Ok(unsafe { &*known });
+        }
+        // SAFETY: a record is made by the compiler, with its bytes.
+        let bytes = unsafe { std::slice::from_raw_parts(self.bytes, self.length as usize) };
+        let fresh = Box::into_raw(Box::new(Loaded::new(bytes)?));
+        match self.cell.compare_exchange(std::ptr::null_mut(), fresh, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: as above.
+            Ok(_) => Ok(unsafe { &*fresh }),
+            Err(known) => {
+                // Another thread was faster.
+                // SAFETY: nobody else has seen ours, and the other's is there.
+                unsafe {
+                    drop(Box::from_raw(fresh));
+                    Ok(&*known)
+                }
+            }
+        }
+    }
 }
 
-/// What is not wrong at a place in the program is wrong with the call of a function.
-fn named((message, place): Problem, loaded: &Loaded) -> Problem {
-    (message, Some(place.unwrap_or_else(|| loaded.program.symbol.clone())))
+fn panicked() -> Box<Problem> {
+    of_defect("the run-time library failed").into()
 }
 
 /// Writes the text of a problem, as much of it as there is room for; gives the status.
 ///
 /// # Safety
 /// The text, if it is not null, has room for `room` bytes.
-unsafe fn report(done: Result<(), Problem>, text: *mut u8, room: i64) -> i32 {
+unsafe fn report(done: Result<(), Box<Problem>>, text: *mut u8, room: i64) -> i32 {
     let room = usize::try_from(room).unwrap_or(0);
     let (status, told) = match done {
         Ok(()) => (0, String::new()),
-        Err((message, place)) => (message.cause.status(), told(&message, place.as_deref())),
+        Err(problem) => (problem.message.cause.status(), problem.to_string()),
     };
     if text.is_null() || room == 0 {
         return status;
@@ -169,16 +179,4 @@ unsafe fn report(done: Result<(), Problem>, text: *mut u8, room: i64) -> i32 {
         text.add(length).write(0);
     }
     status
-}
-
-fn told(message: &Message, place: Option<&str>) -> String {
-    let mut text = String::new();
-    let _ = write!(text, "{}: error[{}]: {}", place.unwrap_or("microtome"), message.cause.code(), message.text);
-    for note in &message.notes {
-        let _ = write!(text, "\n  note: {note}");
-    }
-    if let Some(help) = &message.help {
-        let _ = write!(text, "\n  help: {help}");
-    }
-    text
 }

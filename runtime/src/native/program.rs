@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 /// A kernel that was compiled ahead of time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Program {
-    /// The name of its function in C.
-    pub symbol: String,
+    /// What messages call it: the name of its function in C, or in Rust.
+    pub name: String,
     /// What it takes.
     pub inputs: Vec<Parameter>,
     /// What it gives.
@@ -30,7 +30,7 @@ pub struct Program {
 /// An array, or a scalar, that is taken or given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
-    /// Its name in C.
+    /// Its name, in C or in Rust.
     pub name: String,
     /// Its type in the program, for messages.
     pub ty: String,
@@ -41,12 +41,18 @@ pub struct Parameter {
 }
 
 /// A check with its place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// What is checked.
     pub kind: CheckKind,
     /// Where: `file.tome:3:5`.
     pub place: String,
+    /// The line of the program, without the space around it.
+    pub line: String,
+    /// Where in the line, in characters.
+    pub from: usize,
+    /// How many characters of it.
+    pub width: usize,
 }
 
 impl Program {
@@ -58,6 +64,11 @@ impl Program {
     /// Reads them.
     pub fn decode(bytes: &[u8]) -> Option<Program> {
         postcard::from_bytes(bytes).ok()
+    }
+
+    /// The sizes of the results.
+    pub fn shapes(&self) -> impl Iterator<Item = &[Size]> {
+        self.outputs.iter().map(|output| output.shape.as_slice())
     }
 
     /// Whether the sizes of a result are found out while the kernel runs, so that its memory comes from the library.

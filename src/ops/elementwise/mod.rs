@@ -16,7 +16,7 @@ mod trigonometric;
 use super::emit::{Emit, Reg};
 use crate::graph::{Constant, Graph, NodeId};
 use crate::runtime::array::DType;
-use crate::runtime::half::{bf16_from_f64, f16_from_f64};
+use crate::runtime::rounding::{bf16_from_f64, f16_from_f64};
 use half::{bf16, f16};
 use std::hash::{Hash, Hasher};
 

@@ -3,7 +3,7 @@
 //! In: ndarray arrays and views of any strides, scalars, and tuples of these. Out: views, one per array of the kernel.
 //! Always holds: nothing is copied here; a tuple stands for its parts in order, as a tuple of the language does.
 
-use crate::runtime::array::{Array, ArrayView, ArrayViewMut, DType};
+use super::array::{Array, ArrayView, ArrayViewMut, DType};
 use half::{bf16, f16};
 use ndarray::{ArrayBase, ArrayD, ArrayViewD, ArrayViewMutD, Data, DataMut, Dimension, aview0};
 

@@ -1,0 +1,3 @@
+fn main() {
+    microtome::embed::compile("src/kernels.tome");
+}
