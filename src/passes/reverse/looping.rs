@@ -158,6 +158,8 @@ struct Sum {
 struct Backwards {
     states: Vec<Back>,
     sums: Vec<Sum>,
+    /// What an iteration makes of each state.
+    ends: Vec<NodeId>,
     /// Values of the body that were changed and changed back.
     restored: FxHashMap<NodeId, NodeId>,
 }
@@ -202,7 +204,7 @@ impl Backwards {
             vars.insert(var);
             sums.push(Sum { outside, var, sum, next: sum, masked: false });
         }
-        let mut body = Backwards { states, sums, restored: FxHashMap::default() };
+        let mut body = Backwards { states, sums, ends: next, restored: FxHashMap::default() };
         let ends: Vec<NodeId> = body.states.iter().map(|state| state.next).collect();
         // Whether zeros in a state's cotangent are cuts depends on what an iteration makes of it: until nothing changes.
         loop {
@@ -261,9 +263,43 @@ impl Backwards {
         states.chain(self.sums.iter().map(|sum| sum.next)).collect()
     }
 
+    /// States that are read instead of computed again, where that would take matrix products: what an iteration has made of
+    /// a state is what the iteration behind it began with, which has just been gone back through.
+    fn reread(&mut self, g: &mut Graph, id: NodeId, parts: &Parts) -> Vec<Carried> {
+        let roots = self.roots();
+        let order: FxHashSet<NodeId> = reachable(g, &roots).into_iter().collect();
+        let (mut by, mut after) = (FxHashMap::default(), Vec::new());
+        for (position, (&end, &own)) in self.ends.iter().zip(&parts.binder.states).enumerate() {
+            let inside = Region::new(g, &[end], parts.binder.vars()).inside;
+            let product = inside.iter().any(|id| matches!(g.node(*id).op, Op::Contract { .. }));
+            let in_place = matches!(g.node(end).op, Op::Update { .. } | Op::State(_));
+            // What nobody reads besides is not kept for this.
+            let kept = roots.iter().any(|root| g.depends_on(*root, own));
+            if !product || in_place || !kept || !order.contains(&end) || by.contains_key(&end) {
+                continue;
+            }
+            let ty = g.ty(end).clone();
+            let (var, state) = fresh_state(g, "after", &ty);
+            by.insert(end, state);
+            let next = parts.state(g, position);
+            after.push((position, Carried { var, first: next, next }));
+        }
+        if by.is_empty() {
+            return Vec::new();
+        }
+        let Some(replaced) = in_body(g, parts, &roots, by) else { return Vec::new() };
+        let (states, sums) = replaced.split_at(self.states.len());
+        self.states.iter_mut().zip(states).for_each(|(state, next)| state.next = *next);
+        self.sums.iter_mut().zip(sums).for_each(|(sum, next)| sum.next = *next);
+        after.into_iter().map(|(position, carried)| Carried { first: g.last(id, position), ..carried }).collect()
+    }
+
     /// The loop backwards, and what follows from it.
-    fn close(self, outer: &mut Reversal<'_>, g: &mut Graph, id: NodeId, parts: &Parts, cts: &[(usize, Cotangent)]) {
-        let record = Record::new(g, id, parts, &self.roots(), outer.setting.in_loop);
+    fn close(mut self, outer: &mut Reversal<'_>, g: &mut Graph, id: NodeId, parts: &Parts, cts: &[(usize, Cotangent)]) {
+        let reread = self.reread(g, id, parts);
+        let mut roots = self.roots();
+        roots.extend(reread.iter().map(|carried| carried.next));
+        let record = Record::new(g, id, parts, &roots, outer.setting.in_loop);
         let (count, size) = trips(g, id, parts);
         let (mut back, counter) = empty_loop(g, "back", count);
         let one = g.int(1);
@@ -286,13 +322,16 @@ impl Backwards {
                 by.insert(state, value);
             }
         }
-        let mut roots = self.roots();
         let aliases: Vec<usize> = undo.restore_later(g, parts, &self.restored, &mut roots);
         let roots = g.replace(&roots, &by);
-        let (nexts, restored) = roots.split_at(self.states.len() + self.sums.len());
+        let (nexts, rest) = roots.split_at(self.states.len() + self.sums.len());
+        let (begun, restored) = rest.split_at(reread.len());
         undo.restored_as(&aliases, restored);
         self.carry_states(g, (&mut back, parts), nexts, cts);
         let tables = undo.carry(&mut back);
+        for (carried, next) in reread.iter().zip(begun) {
+            back.carry(Carried { next: *next, ..*carried });
+        }
         let iterations = Iterations::new(at, size, !g.node(id).free.is_empty());
         let sums = nexts.iter().skip(self.states.len()).copied().collect::<Vec<_>>();
         let totals = self.carry_sums(outer, g, (&mut back, parts), (&sums, cts), iterations);
@@ -377,6 +416,33 @@ impl Backwards {
             outer.add(g, sum.outside, Cotangent { node, masked: total.masked });
         }
     }
+}
+
+/// The roots, in a loop's body, with nodes replaced by others. What is inside of the loop itself, which the roots may read
+/// the results of, stays. `None` if a size would change.
+fn in_body(g: &mut Graph, parts: &Parts, roots: &[NodeId], by: FxHashMap<NodeId, NodeId>) -> Option<Vec<NodeId>> {
+    let mut map = by;
+    for id in reachable(g, roots) {
+        let node = g.node(id).clone();
+        let same = |binder: &Binder| binder.vars().any(|var| parts.binder.vars().any(|own| own == var));
+        if map.contains_key(&id) || matches!(&node.op, Op::Loop(binder) if same(binder)) {
+            continue;
+        }
+        if g.size_values(id).iter().any(|value| map.contains_key(value)) {
+            return None;
+        }
+        let inputs: Vec<NodeId> = node.inputs.iter().map(|x| map.get(x).copied().unwrap_or(*x)).collect();
+        if inputs == node.inputs {
+            continue;
+        }
+        g.span = node.span;
+        let new = match node.op {
+            Op::Map(op) => g.map(op, &inputs),
+            op => g.add(op, inputs, node.ty),
+        };
+        map.insert(id, new);
+    }
+    Some(roots.iter().map(|root| map.get(root).copied().unwrap_or(*root)).collect())
 }
 
 /// Where a sum stands when the loop backwards is done.

@@ -38,8 +38,8 @@ enum Source {
 
 /// What is added behind a loop.
 enum Addend {
-    /// A contraction over the iterations.
-    Product { sources: Vec<Source>, operands: Vec<Labels>, result: Labels },
+    /// A contraction over the iterations, or one for each of them.
+    Product { sources: Vec<Source>, operands: Vec<Labels>, result: Labels, each: bool },
     /// Values put at places.
     Scattered { sources: Vec<Source>, axes: Vec<usize> },
 }
@@ -96,8 +96,13 @@ impl Iterations {
                 if !sure || [&[*values], indexes].concat().iter().any(|id| holds(g, *id, sum)) {
                     return None;
                 }
+                let rows = axes == &[0] && *indexes == [self.at] && g.shape(sum).first() == Some(&self.size);
                 let total = self.without(g, back, (sum, *total), postponed, depth - 1).unwrap_or(*total);
-                match self.scattered(g, back, *values, indexes, axes) {
+                let more = match rows {
+                    true => self.row(g, back, *values),
+                    false => self.scattered(g, back, *values, indexes, axes),
+                };
+                match more {
                     Some(more) => postponed.push(more),
                     None => return Some(g.update_add(total, *values, axes, indexes)),
                 }
@@ -129,11 +134,24 @@ impl Iterations {
                     return None;
                 }
                 let sources = inputs.iter().map(|x| self.source(g, back, *x)).collect::<Option<_>>()?;
-                let addend = Addend::Product { sources, operands: operands.clone(), result: result.clone() };
+                let addend =
+                    Addend::Product { sources, operands: operands.clone(), result: result.clone(), each: false };
                 Some(Postponed { addend, moves })
             }
             _ => None,
         }
+    }
+
+    /// An outer product that each iteration adds to the row of its own number.
+    fn row(&mut self, g: &mut Graph, back: &mut Parts, values: NodeId) -> Option<Postponed> {
+        if !matches!(g.node(values).op, Op::Contract { .. }) {
+            return None;
+        }
+        let mut row = self.product(g, back, values, Vec::new())?;
+        if let Addend::Product { each, .. } = &mut row.addend {
+            *each = true;
+        }
+        Some(row)
     }
 
     /// Values that each iteration puts at places of its own, for one of many examples. Where the places are counted, they
@@ -186,7 +204,7 @@ impl Postponed {
     /// The sum with this, behind the loop.
     pub(super) fn added(&self, g: &mut Graph, looped: NodeId, size: &Size, total: NodeId) -> NodeId {
         let part = match &self.addend {
-            Addend::Product { sources, operands, result } => {
+            Addend::Product { sources, operands, result, each } => {
                 let over = operands.iter().flatten().max().map_or(0, |label| label.saturating_add(1));
                 let mut factors = Vec::new();
                 for (source, labels) in sources.iter().zip(operands) {
@@ -197,7 +215,9 @@ impl Postponed {
                     }
                     factors.push((node, labels));
                 }
-                g.contract(&factors, result)
+                let mut kept = if *each { vec![over] } else { Labels::new() };
+                kept.extend(result);
+                g.contract(&factors, &kept)
             }
             Addend::Scattered { sources, axes } => {
                 let mut all: Vec<NodeId> = sources.iter().map(|source| source.repeated(g, looped, size)).collect();
