@@ -91,12 +91,13 @@ fn collect_written(step: &Step, written: &mut FxHashSet<BufferId>) -> bool {
 fn take_checks(walk: &Walk<'_>, step: &mut Step, test: &mut Test) {
     if let Step::Nest(nest) = step {
         let mut gone: FxHashMap<Value, Value> = FxHashMap::default();
+        let strides = walk.strides(nest);
         for (at, inst) in nest.body.iter().enumerate() {
             if let Inst::Check { fault, args } = inst
                 && let [index, extent] = args.as_slice()
                 && matches!(walk.kernel.faults.get(*fault).map(|site| &site.kind), Some(CheckKind::Index { .. }))
-                && let Some(stride) = walk.stride(nest, *index).filter(Stride::is_short)
-                && walk.stride(nest, *extent) == Some(Stride::default())
+                && let Some(stride) = strides.get(*index).copied().flatten().filter(Stride::is_short)
+                && strides.get(*extent).copied().flatten() == Some(Stride::default())
             {
                 test.require(walk, nest, *index, *extent);
                 if let Some((found, _)) = stride.found {
@@ -175,19 +176,28 @@ impl Stride {
 }
 
 impl Walk<'_> {
-    /// By how much an integer grows from one iteration to the next, if that is always the same.
-    fn stride(&self, nest: &Nest, value: Value) -> Option<Stride> {
-        match nest.body.get(value)? {
+    /// By how much each integer of a body grows from one iteration to the next, if that is always the same.
+    fn strides(&self, nest: &Nest) -> Vec<Option<Stride>> {
+        let mut strides = Vec::with_capacity(nest.body.len());
+        for inst in &nest.body {
+            strides.push(self.stride(nest, inst, &strides));
+        }
+        strides
+    }
+
+    fn stride(&self, nest: &Nest, inst: &Inst, before: &[Option<Stride>]) -> Option<Stride> {
+        match inst {
             Inst::Const(Constant::Int(_), _) => Some(Stride::default()),
             Inst::Index(affine) if affine.loops.is_empty() => {
                 let mut sum = Stride::default();
                 for (value, factor) in &affine.values {
-                    sum = sum.plus(self.stride(nest, *value)?.times(factor.as_const()?)?)?;
+                    let own: Option<Stride> = *before.get(*value)?;
+                    sum = sum.plus(own?.times(factor.as_const()?)?)?;
                 }
                 Some(sum)
             }
             Inst::Load(buffer, at) if *at == Affine::default() => self.stride_of_buffer(*buffer),
-            Inst::Map(op, args) => self.stride_of_map(nest, op, args),
+            Inst::Map(op, args) => Self::stride_of_map(nest, op, args, before),
             _ => None,
         }
     }
@@ -201,13 +211,14 @@ impl Walk<'_> {
         }
     }
 
-    fn stride_of_map(&self, nest: &Nest, op: &Elementwise, args: &[Value]) -> Option<Stride> {
+    fn stride_of_map(nest: &Nest, op: &Elementwise, args: &[Value], before: &[Option<Stride>]) -> Option<Stride> {
         let &[a, b] = args else { return None };
         let constant = |value: Value| match nest.body.get(value) {
             Some(Inst::Const(Constant::Int(factor), _)) => Some(*factor),
             _ => None,
         };
-        let (left, right) = (self.stride(nest, a)?, self.stride(nest, b)?);
+        let own = |value: Value| before.get(value).copied().flatten();
+        let (left, right) = (own(a)?, own(b)?);
         let still = Stride::default();
         match op.name {
             "add" => left.plus(right),

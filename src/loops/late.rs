@@ -34,11 +34,14 @@ pub(super) fn late_last(kernel: &Kernel, inner: &mut Loop) {
 fn reorder(kernel: &Kernel, nest: &mut Nest, late: &FxHashSet<BufferId>) {
     let is_late = lateness(nest, late);
     let uses = uses(nest);
+    let inner = inner(nest, &uses);
     let mut moved: Vec<Value> = Vec::new();
     let mut body: Vec<Inst> = Vec::new();
     for (at, inst) in nest.body.iter().enumerate() {
         let chain = match inst {
-            Inst::Map(op, _) if is_late[at] && is_free(op) && dtype(kernel, nest, at) == Some(DType::I64) => {
+            Inst::Map(op, _)
+                if is_late[at] && !inner[at] && is_free(op) && dtype(kernel, nest, at) == Some(DType::I64) =>
+            {
                 let mut leaves = Vec::new();
                 operands(nest, op, at, true, &uses, &mut leaves);
                 let (last, mut first): (Vec<Value>, Vec<Value>) = leaves.into_iter().partition(|leaf| is_late[*leaf]);
@@ -94,6 +97,18 @@ fn uses(nest: &Nest) -> Vec<usize> {
     let of_body = nest.body.iter().flat_map(Inst::operands);
     of_body.chain(nest.sink.values()).for_each(|value| uses[value] += 1);
     uses
+}
+
+/// Which values are inner results of a chain.
+fn inner(nest: &Nest, uses: &[usize]) -> Vec<bool> {
+    let mut inner = vec![false; nest.body.len()];
+    for inst in &nest.body {
+        let Inst::Map(op, args) = inst else { continue };
+        for arg in args {
+            inner[*arg] |= uses[*arg] == 1 && matches!(&nest.body[*arg], Inst::Map(own, _) if own.name == op.name);
+        }
+    }
+    inner
 }
 
 fn dtype(kernel: &Kernel, nest: &Nest, value: Value) -> Option<DType> {

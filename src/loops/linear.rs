@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 
 /// The largest factor: sizes saturate, and what is computed of them must not.
 const LARGEST: i64 = 1 << 31;
+/// The most terms.
+const TERMS: usize = 12;
+/// The most scalars that are multiplied.
+const DEGREE: usize = 3;
 
 /// A sum of products of scalars, each with a factor; the product of none is 1.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -79,9 +83,13 @@ impl Linear {
         Linear { terms: kept.map(|(product, factor)| (product.clone(), factor.clone())).collect() }
     }
 
-    /// Whether no factor is so large that it might not be what it should.
+    /// Whether it is worth going on with, and no factor is so large that it might not be what it should.
     fn is_small(&self) -> bool {
-        self.terms.values().all(|factor| factor.monomials().all(|(_, number)| number.unsigned_abs() <= LARGEST as u64))
+        let few = self.terms.len() <= TERMS && self.terms.keys().all(|product| product.len() <= DEGREE);
+        few && self
+            .terms
+            .values()
+            .all(|factor| factor.monomials().all(|(_, number)| number.unsigned_abs() <= LARGEST as u64))
     }
 }
 
@@ -126,29 +134,40 @@ impl<'k> Course<'k> {
 
     /// A value of a nest of the body.
     pub(super) fn value(&self, nest: &Nest, value: Value) -> Option<Linear> {
-        let found = match nest.body.get(value)? {
-            Inst::Const(Constant::Int(number), DType::I64) => Linear::constant(Size::from(*number)),
-            Inst::Index(affine) => self.affine(nest, affine)?,
-            Inst::Load(buffer, at) if *at == Affine::default() && self.is_scalar(*buffer) => self.scalar(*buffer)?,
+        self.values(nest, value + 1).pop().flatten()
+    }
+
+    /// The first values of a nest of the body, each of them once.
+    fn values(&self, nest: &Nest, count: usize) -> Vec<Option<Linear>> {
+        let mut all: Vec<Option<Linear>> = Vec::new();
+        for inst in nest.body.iter().take(count) {
+            let found = self.instruction(inst, &all).filter(Linear::is_small);
+            all.push(found);
+        }
+        all
+    }
+
+    fn instruction(&self, inst: &Inst, before: &[Option<Linear>]) -> Option<Linear> {
+        let known = |value: &Value| before.get(*value)?.as_ref();
+        match inst {
+            Inst::Const(Constant::Int(number), DType::I64) => Some(Linear::constant(Size::from(*number))),
+            Inst::Index(affine) => sum(affine, before),
+            Inst::Load(buffer, at) if *at == Affine::default() && self.is_scalar(*buffer) => self.scalar(*buffer),
             Inst::Map(op, args) => match (op.name, args.as_slice()) {
-                ("add", [a, b]) => self.value(nest, *a)?.plus(&self.value(nest, *b)?),
-                ("subtract", [a, b]) => self.value(nest, *a)?.minus(&self.value(nest, *b)?),
-                ("multiply", [a, b]) => self.value(nest, *a)?.times(&self.value(nest, *b)?),
-                ("negate", [a]) => Linear::default().minus(&self.value(nest, *a)?),
-                _ => return None,
+                ("add", [a, b]) => Some(known(a)?.plus(known(b)?)),
+                ("subtract", [a, b]) => Some(known(a)?.minus(known(b)?)),
+                ("multiply", [a, b]) => Some(known(a)?.times(known(b)?)),
+                ("negate", [a]) => Some(Linear::default().minus(known(a)?)),
+                _ => None,
             },
-            _ => return None,
-        };
-        found.is_small().then_some(found)
+            _ => None,
+        }
     }
 
     /// An affine expression of a nest without loops.
     pub(super) fn affine(&self, nest: &Nest, affine: &Affine) -> Option<Linear> {
-        let mut sum = Linear::constant(affine.constant.clone());
-        for (value, factor) in &affine.values {
-            sum = sum.plus(&self.value(nest, *value)?.times(&Linear::constant(factor.clone())));
-        }
-        (affine.loops.is_empty() && sum.is_small()).then_some(sum)
+        let count = affine.values.iter().map(|(value, _)| value + 1).max().unwrap_or_default();
+        sum(affine, &self.values(nest, count)).filter(Linear::is_small)
     }
 
     fn scalar(&self, buffer: BufferId) -> Option<Linear> {
@@ -159,6 +178,16 @@ impl<'k> Course<'k> {
             None => (buffer == self.counter || self.writes(buffer) == 0).then(|| Linear::of(buffer)),
         }
     }
+}
+
+/// An affine expression without loops of values that are known.
+fn sum(affine: &Affine, values: &[Option<Linear>]) -> Option<Linear> {
+    let mut sum = Linear::constant(affine.constant.clone());
+    for (value, factor) in &affine.values {
+        let value = values.get(*value)?.as_ref()?;
+        sum = sum.plus(&value.times(&Linear::constant(factor.clone())));
+    }
+    affine.loops.is_empty().then_some(sum)
 }
 
 /// Counts what a step writes; false if it is no nest.

@@ -52,7 +52,7 @@ fn without_sums(g: &mut Graph, binder: &Binder, inputs: &[NodeId]) -> Option<(No
     for (at, (&state, &next)) in binder.states.iter().zip(parts.next).enumerate() {
         let others = parts.next.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, next)| *next);
         let read = others.chain(parts.checks.iter().copied()).any(|id| g.depends_on(id, state));
-        sums.push(if read { None } else { added(g, binder, state, next) });
+        sums.push(if read { None } else { Loop { binder, known: FxHashMap::default() }.added(g, state, next) });
     }
     let kept: Vec<usize> = (0..sums.len()).filter(|at| sums[*at].is_none()).collect();
     if kept.len() == sums.len() || (kept.is_empty() && !parts.checks.is_empty()) {
@@ -90,55 +90,65 @@ fn iterations(g: &mut Graph, limit: NodeId) -> NodeId {
     }
 }
 
-/// What an iteration adds to a state, if it is a polynomial of the counter.
-fn added(g: &mut Graph, binder: &Binder, state: VarId, next: NodeId) -> Option<Polynomial> {
-    let node = g.node(next).clone();
-    if node.ty.dtype != DType::I64 || node.ty.rank() != 0 {
-        return None;
-    }
-    if node.op == Op::State(state) {
-        return Some(Polynomial { coefficients: Vec::new() });
-    }
-    let Op::Map(op) = node.op else { return None };
-    match (op.name, node.inputs.as_slice()) {
-        ("add", &[a, b]) => {
-            let (sum, part) = if g.depends_on(a, state) { (a, b) } else { (b, a) };
-            let (sum, part) = (added(g, binder, state, sum)?, Polynomial::of(g, binder, part)?);
-            Some(sum.plus(g, &part))
-        }
-        ("subtract", &[a, b]) => {
-            let (sum, part) = (added(g, binder, state, a)?, Polynomial::of(g, binder, b)?);
-            let part = part.negative(g);
-            Some(sum.plus(g, &part))
-        }
-        _ => None,
-    }
+/// A loop, with the polynomials that have been looked for.
+struct Loop<'b> {
+    binder: &'b Binder,
+    known: FxHashMap<NodeId, Option<Polynomial>>,
 }
 
-/// A polynomial of a counter. Coefficients are those of 1, the counter, its square and so on, and do not change in the loop.
-#[derive(Clone)]
-struct Polynomial {
-    coefficients: Vec<NodeId>,
-}
+impl Loop<'_> {
+    /// What an iteration adds to a state, if it is a polynomial of the counter.
+    fn added(&mut self, g: &mut Graph, state: VarId, next: NodeId) -> Option<Polynomial> {
+        let node = g.node(next).clone();
+        if node.ty.dtype != DType::I64 || node.ty.rank() != 0 {
+            return None;
+        }
+        if node.op == Op::State(state) {
+            return Some(Polynomial { coefficients: Vec::new() });
+        }
+        let Op::Map(op) = node.op else { return None };
+        let (sum, part, minus) = match (op.name, node.inputs.as_slice()) {
+            ("add", &[a, b]) if g.depends_on(a, state) => (a, b, false),
+            ("add", &[a, b]) => (b, a, false),
+            ("subtract", &[a, b]) => (a, b, true),
+            _ => return None,
+        };
+        let mut part = self.polynomial(g, part)?;
+        if minus {
+            part = part.negative(g);
+        }
+        let sum = grown(|| self.added(g, state, sum))?;
+        Some(sum.plus(g, &part))
+    }
 
-impl Polynomial {
     /// A scalar as a polynomial, if it is one that does not depend on states.
-    fn of(g: &mut Graph, binder: &Binder, id: NodeId) -> Option<Polynomial> {
+    fn polynomial(&mut self, g: &mut Graph, id: NodeId) -> Option<Polynomial> {
+        if let Some(known) = self.known.get(&id) {
+            return known.clone();
+        }
+        let found = grown(|| self.find(g, id));
+        self.known.insert(id, found.clone());
+        found
+    }
+
+    fn find(&mut self, g: &mut Graph, id: NodeId) -> Option<Polynomial> {
         let node = g.node(id).clone();
         if node.ty.dtype != DType::I64 || node.ty.rank() != 0 {
             return None;
         }
-        if !binder.vars().any(|var| g.depends_on(id, var)) {
+        if !self.binder.vars().any(|var| g.depends_on(id, var)) {
             return Some(Polynomial { coefficients: vec![id] });
         }
         match (&node.op, node.inputs.as_slice()) {
-            (Op::Var(var), _) if *var == binder.counter => Some(Polynomial { coefficients: vec![g.int(0), g.int(1)] }),
+            (Op::Var(var), _) if *var == self.binder.counter => {
+                Some(Polynomial { coefficients: vec![g.int(0), g.int(1)] })
+            }
             (Op::Map(op), &[a]) if op.name == "negate" => {
-                let inner = Polynomial::of(g, binder, a)?;
+                let inner = self.polynomial(g, a)?;
                 Some(inner.negative(g))
             }
             (Op::Map(op), &[a, b]) if matches!(op.name, "add" | "subtract" | "multiply") => {
-                let (a, mut b) = (Polynomial::of(g, binder, a)?, Polynomial::of(g, binder, b)?);
+                let (a, mut b) = (self.polynomial(g, a)?, self.polynomial(g, b)?);
                 match op.name {
                     "multiply" => a.times(g, &b),
                     "subtract" => {
@@ -151,7 +161,20 @@ impl Polynomial {
             _ => None,
         }
     }
+}
 
+/// Runs what calls itself for every node below one.
+fn grown<R>(work: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(128 * 1024, 4 * 1024 * 1024, work)
+}
+
+/// A polynomial of a counter. Coefficients are those of 1, the counter, its square and so on, and do not change in the loop.
+#[derive(Clone)]
+struct Polynomial {
+    coefficients: Vec<NodeId>,
+}
+
+impl Polynomial {
     fn negative(&self, g: &mut Graph) -> Polynomial {
         Polynomial { coefficients: self.coefficients.iter().map(|part| g.map(&NEGATE, &[*part])).collect() }
     }
@@ -219,6 +242,8 @@ mod tests {
     use crate::interp;
     use std::collections::BTreeMap;
 
+    type Term = dyn Fn(&mut Graph, NodeId) -> NodeId;
+
     /// `for i in 0:n { s += polynomial }` from 5 on.
     fn sum_of(polynomial: impl Fn(&mut Graph, NodeId) -> NodeId) -> Graph {
         let mut g = Graph::new("sum");
@@ -245,7 +270,7 @@ mod tests {
             let sum = g.map(&SUBTRACT, &[sum, line]);
             g.plus(sum, a)
         };
-        let cases: [&dyn Fn(&mut Graph, NodeId) -> NodeId; 3] = [&|_, at| at, &|g, at| g.times(at, at), &powers];
+        let cases: [&Term; 3] = [&|_, at| at, &|g, at| g.times(at, at), &powers];
         for case in cases {
             let graph = sum_of(case);
             let without = closed(&graph);
