@@ -256,7 +256,8 @@ impl NestWriter<'_, '_, '_> {
         }
         tiers.push(Tier { lanes: Lanes::One, unroll: 1, carries: scalar });
         // With a known extent, loops that would never run are left out.
-        let outermost = self.plan.depth() == 1 && self.plan.kept > 0;
+        // The outermost loop may be run in parts, of any length.
+        let outermost = self.plan.depth() == 1 && (self.plan.kept > 0 || self.plan.merge().is_some());
         let extent = self.plan.nest.loops.last().and_then(Size::as_const);
         if let Some(mut left) = extent.filter(|_| !tiled && !outermost) {
             tiers.retain(|tier| {

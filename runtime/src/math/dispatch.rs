@@ -76,7 +76,7 @@ macro_rules! kernels {
             unary!("atan", Atan, 1.5, 1.6, $unary, $($attribute)?),
             unary!("sinh", Sinh, 1.4, 1.5, $unary, $($attribute)?),
             unary!("cosh", Cosh, 1.4, 1.7, $unary, $($attribute)?),
-            unary!("tanh", Tanh, 2.4, 2.4, $unary, $($attribute)?),
+            unary!("tanh", Tanh, 2.8, 2.6, $unary, $($attribute)?),
             unary!("sigmoid", Sigmoid, 2.4, 2.5, $unary, $($attribute)?),
             unary!("softplus", Softplus, 1.9, 1.9, $unary, $($attribute)?),
             unary!("erf", Erf, 1.5, 1.6, $unary, $($attribute)?),

@@ -2,8 +2,8 @@
 //! Always: an element's result depends on the element alone, not on its place or on the length: all elements go through
 //! the same fused operations, and whether one is recomputed by the scalar library is decided by its own value.
 //!
-//! Results are gathered in a block on the stack before they are stored, so that `out` may be the input itself, the
-//! vectoriser needs no test for overlap, and the arguments are still there when a few elements have to be recomputed.
+//! Where `out` is the input itself, results are gathered in a block on the stack before they are stored, so that the arguments are
+//! still there when a few elements have to be recomputed.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -88,6 +88,47 @@ unsafe fn block<T: Real>(x: *const T, len: usize, at: usize, pad: &mut [MaybeUni
     }
 }
 
+/// Where the results of a block go: to their place, if the arguments are elsewhere and fill the block; else to `results`, to be
+/// copied.
+///
+/// # Safety
+/// `n` elements are writable at `place`, and nothing else refers to them while the result is used if it is `direct`.
+#[inline(always)]
+unsafe fn target<T>(
+    place: *mut T,
+    n: usize,
+    direct: bool,
+    results: &mut [MaybeUninit<T>; BLOCK],
+) -> &mut [MaybeUninit<T>] {
+    // SAFETY: the caller's promise.
+    if direct { unsafe { slice::from_raw_parts_mut(place.cast(), n) } } else { results }
+}
+
+/// A block of results.
+#[inline(always)]
+fn unary_block<T: Real, F: Unary<T>>(results: &mut [MaybeUninit<T>], xs: &[T], between: &mut [MaybeUninit<T>; BLOCK]) {
+    if F::STAGED {
+        for (b, &x) in between.iter_mut().zip(xs) {
+            b.write(F::first(x));
+        }
+        for ((r, b), &x) in results.iter_mut().zip(&*between).zip(xs) {
+            // SAFETY: written in the loop before, which ran over the same elements.
+            r.write(F::second(x, unsafe { b.assume_init() }));
+        }
+    } else {
+        for (r, &x) in results.iter_mut().zip(xs) {
+            r.write(F::fast(x));
+        }
+    }
+    if F::HAS_RARE && xs.iter().fold(false, |any, &x| any | F::rare(x)) {
+        for (r, &x) in results.iter_mut().zip(xs) {
+            if F::rare(x) {
+                r.write(F::scalar(x));
+            }
+        }
+    }
+}
+
 /// `out[i] = f(x[i])` by the fast formula.
 ///
 /// # Safety
@@ -100,32 +141,45 @@ pub(super) unsafe fn unary<T: Real, F: Unary<T>>(out: *mut T, x: *const T, len: 
     let mut pad = [const { MaybeUninit::<T>::uninit() }; BLOCK];
     let mut at = 0;
     while at < len {
+        let n = (len - at).min(BLOCK);
         // SAFETY: the caller's promise, and `at < len`.
         let xs = unsafe { block(x, len, at, &mut pad) };
-        if F::STAGED {
-            for (b, &x) in between.iter_mut().zip(xs) {
-                b.write(F::first(x));
-            }
-            for ((r, b), &x) in results.iter_mut().zip(&between).zip(xs) {
-                // SAFETY: written in the loop before, which ran over the same elements.
-                r.write(F::second(x, unsafe { b.assume_init() }));
-            }
-        } else {
-            for (r, &x) in results.iter_mut().zip(xs) {
-                r.write(F::fast(x));
-            }
+        let direct = !std::ptr::eq(out, x) && xs.len() == n;
+        // SAFETY: `n` elements from `at` on are within `out`, which does not overlap `x` where it is used.
+        unary_block::<T, F>(unsafe { target(out.add(at), n, direct, &mut results) }, xs, &mut between);
+        if !direct {
+            // SAFETY: the first `n` results have been written, and `n` elements from `at` on are within `out`.
+            unsafe { out.add(at).copy_from_nonoverlapping(results.as_ptr().cast(), n) };
         }
-        if F::HAS_RARE && xs.iter().fold(false, |any, &x| any | F::rare(x)) {
-            for (r, &x) in results.iter_mut().zip(xs) {
-                if F::rare(x) {
-                    r.write(F::scalar(x));
-                }
-            }
-        }
-        let n = (len - at).min(BLOCK);
-        // SAFETY: the first `n` results have been written, and `n` elements from `at` on are within `out`.
-        unsafe { out.add(at).copy_from_nonoverlapping(results.as_ptr().cast(), n) };
         at += n;
+    }
+}
+
+/// What a formula of two numbers hands from its first loop to the second.
+type Halves<B> = ([MaybeUninit<B>; BLOCK], [MaybeUninit<B>; BLOCK]);
+
+/// A block of results.
+#[inline(always)]
+fn binary_block<T: Real, F: Binary<T>>(
+    results: &mut [MaybeUninit<T>],
+    (xs, ys): (&[T], &[T]),
+    (high, low): &mut Halves<F::Between>,
+) {
+    for ((h, l), (&x, &y)) in high.iter_mut().zip(low.iter_mut()).zip(xs.iter().zip(ys)) {
+        let between = F::first(x, y);
+        h.write(between.0);
+        l.write(between.1);
+    }
+    for ((r, (h, l)), (&x, &y)) in results.iter_mut().zip(high.iter().zip(low.iter())).zip(xs.iter().zip(ys)) {
+        // SAFETY: written in the loop before, which ran over the same elements.
+        r.write(F::second(x, y, unsafe { (h.assume_init(), l.assume_init()) }));
+    }
+    if F::HAS_RARE && xs.iter().zip(ys).fold(false, |any, (&x, &y)| any | F::rare(x, y)) {
+        for (r, (&x, &y)) in results.iter_mut().zip(xs.iter().zip(ys)) {
+            if F::rare(x, y) {
+                r.write(F::scalar(x, y));
+            }
+        }
     }
 }
 
@@ -137,33 +191,22 @@ pub(super) unsafe fn unary<T: Real, F: Unary<T>>(out: *mut T, x: *const T, len: 
 #[inline(always)]
 pub(super) unsafe fn binary<T: Real, F: Binary<T>>(out: *mut T, x: *const T, y: *const T, len: usize) {
     let mut results = [const { MaybeUninit::<T>::uninit() }; BLOCK];
-    let mut high = [const { MaybeUninit::<F::Between>::uninit() }; BLOCK];
-    let mut low = [const { MaybeUninit::<F::Between>::uninit() }; BLOCK];
+    let mut halves: Halves<F::Between> =
+        ([const { MaybeUninit::uninit() }; BLOCK], [const { MaybeUninit::uninit() }; BLOCK]);
     let mut pad_x = [const { MaybeUninit::<T>::uninit() }; BLOCK];
     let mut pad_y = [const { MaybeUninit::<T>::uninit() }; BLOCK];
     let mut at = 0;
     while at < len {
+        let n = (len - at).min(BLOCK);
         // SAFETY: the caller's promise, and `at < len`.
         let (xs, ys) = unsafe { (block(x, len, at, &mut pad_x), block(y, len, at, &mut pad_y)) };
-        for ((h, l), (&x, &y)) in high.iter_mut().zip(&mut low).zip(xs.iter().zip(ys)) {
-            let between = F::first(x, y);
-            h.write(between.0);
-            l.write(between.1);
+        let direct = !std::ptr::eq(out, x) && !std::ptr::eq(out, y) && xs.len() == n;
+        // SAFETY: `n` elements from `at` on are within `out`, which does not overlap the arguments where it is used.
+        binary_block::<T, F>(unsafe { target(out.add(at), n, direct, &mut results) }, (xs, ys), &mut halves);
+        if !direct {
+            // SAFETY: the first `n` results have been written, and `n` elements from `at` on are within `out`.
+            unsafe { out.add(at).copy_from_nonoverlapping(results.as_ptr().cast(), n) };
         }
-        for ((r, (h, l)), (&x, &y)) in results.iter_mut().zip(high.iter().zip(&low)).zip(xs.iter().zip(ys)) {
-            // SAFETY: written in the loop before, which ran over the same elements.
-            r.write(F::second(x, y, unsafe { (h.assume_init(), l.assume_init()) }));
-        }
-        if F::HAS_RARE && xs.iter().zip(ys).fold(false, |any, (&x, &y)| any | F::rare(x, y)) {
-            for (r, (&x, &y)) in results.iter_mut().zip(xs.iter().zip(ys)) {
-                if F::rare(x, y) {
-                    r.write(F::scalar(x, y));
-                }
-            }
-        }
-        let n = (len - at).min(BLOCK);
-        // SAFETY: the first `n` results have been written, and `n` elements from `at` on are within `out`.
-        unsafe { out.add(at).copy_from_nonoverlapping(results.as_ptr().cast(), n) };
         at += n;
     }
 }

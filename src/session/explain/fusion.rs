@@ -113,16 +113,16 @@ fn held(kernel: &Kernel, steps: &[(&Step, Option<usize>)], at: usize, readers: &
         |wanted: fn(&Step) -> bool| readers.iter().any(|reader| steps.get(reader - 1).is_some_and(|s| wanted(s.0)));
     let reduces = matches!(step, Step::Nest(nest) if !matches!(nest.sink, Sink::Store { .. }));
     let added = readers.iter().filter_map(|reader| steps.get(reader - 1)).any(|(reader, _)| {
-        let (reads, writes) = reader.buffers();
-        step.buffers().1.iter().any(|buffer| reads.contains(buffer) && writes.contains(buffer))
+        let Step::Nest(nest) = reader else { return false };
+        matches!(nest.sink, Sink::Accumulate { .. }) && step.buffers().1.contains(&nest.sink.buffer())
     });
     match readers {
         [] if step.buffers().1.iter().any(output) => "a result",
         [] => "carried by a loop",
-        _ if added => "it is added to in place",
-        _ if reduces => "a reduction is complete before it is read",
         _ if matches!(step, Step::Product(_)) => "a matrix product is a step of its own",
         _ if matches!(step, Step::Routine(_)) => "a library call is a step of its own",
+        _ if reduces => "a reduction is complete before it is read",
+        _ if added => "it is added to in place",
         _ if read_by(|step| matches!(step, Step::Product(_))) => "a matrix product reads it from memory",
         _ if read_by(|step| matches!(step, Step::Routine(_))) => "a library call reads it from memory",
         [_, _, ..] => "several steps read it, and computing it again costs more than a load",
