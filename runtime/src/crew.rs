@@ -125,6 +125,8 @@ pub(super) struct Crew {
     /// Held by whoever's loop they help with.
     turn: Mutex<()>,
     helpers: Vec<JoinHandle<()>>,
+    /// The process that has the helpers: a forked one has only the thread that forked.
+    process: u32,
 }
 
 impl std::fmt::Debug for Crew {
@@ -143,7 +145,7 @@ impl Crew {
             builder.spawn(move || shared.serve()).ok()
         };
         let helpers = (1..=helpers).map_while(start).collect();
-        Crew { shared, turn: Mutex::new(()), helpers }
+        Crew { shared, turn: Mutex::new(()), helpers, process: std::process::id() }
     }
 
     /// Does `work` for `0..blocks`, in any order. `false` if one of them panicked.
@@ -179,10 +181,13 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return;
+        }
         self.shared.lock().ends = true;
         self.shared.posted.notify_all();
         for helper in self.helpers.drain(..) {
-            // A helper does not panic; one that the system has ended, as in a forked process, is gone.
+            // A helper does not panic.
             let _ = helper.join();
         }
     }

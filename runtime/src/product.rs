@@ -5,6 +5,8 @@
 //! last bit for every number of threads.
 #![allow(unsafe_code)]
 
+mod squares;
+
 use super::control::Count;
 use super::threads::{Context, INTERNAL, INTERRUPTED, Threads};
 use crate::symbols::symbol;
@@ -36,6 +38,8 @@ pub struct Request {
     a: Operand,
     b: Operand,
     c: Operand,
+    /// Which operands are squares of what is in memory: 1 for `a`, 2 for `b`, 3 for both.
+    squared: i64,
 }
 
 // SAFETY: the threads of one product read `a` and `b` and write disjoint blocks of `c`.
@@ -69,7 +73,7 @@ unsafe extern "C" fn product_f64(context: *const Context, request: *const Reques
     unsafe { product::<f64>((*context).threads, &*request) }
 }
 
-trait Scalar: Copy + 'static {
+trait Scalar: Copy + std::ops::Mul<Output = Self> + 'static {
     const ZERO: Self;
     const ONE: Self;
 }
@@ -160,23 +164,68 @@ unsafe fn block<T: Scalar>(request: &Request, index: i64, rows: (i64, i64), colu
         }
         return;
     }
+    let matrix = |operand: &Operand, row: i64, column: i64| Matrix {
+        start: start(operand, row, column),
+        row: operand.row as isize,
+        column: operand.column as isize,
+    };
+    let (a, b, c) = (matrix(a, row, 0), matrix(b, 0, column), matrix(c, row, column));
+    let sizes = [m, n, request.k].map(|size| size as usize);
     // SAFETY: the caller's promise about the operands; the result's block is this call's own.
     unsafe {
+        match request.squared {
+            0 => multiply(sizes, a, b, c, false),
+            squared => squares::multiply_squares(sizes, (a, squared & 1 != 0), (b, squared & 2 != 0), c),
+        }
+    }
+}
+
+/// Where a matrix of one product lies. Distances are in elements.
+struct Matrix<T> {
+    start: *mut T,
+    row: isize,
+    column: isize,
+}
+
+impl<T> Clone for Matrix<T> {
+    fn clone(&self) -> Matrix<T> {
+        *self
+    }
+}
+
+impl<T> Copy for Matrix<T> {}
+
+impl<T> Matrix<T> {
+    /// The part from a row and a column on.
+    fn from(self, row: usize, column: usize) -> Matrix<T> {
+        let offset = row as isize * self.row + column as isize * self.column;
+        Matrix { start: self.start.wrapping_offset(offset), ..self }
+    }
+}
+
+/// `c = a · b`, or `c += a · b`.
+///
+/// # Safety
+/// The matrices of m × k, k × n and m × n elements are valid, and nobody else touches `c`.
+unsafe fn multiply<T: Scalar>([m, n, k]: [usize; 3], a: Matrix<T>, b: Matrix<T>, c: Matrix<T>, adds: bool) {
+    let old = if adds { T::ONE } else { T::ZERO };
+    // SAFETY: the caller's promise.
+    unsafe {
         gemm(
-            m as usize,
-            n as usize,
-            request.k as usize,
-            start(c, row, column),
-            c.column as isize,
-            c.row as isize,
-            false,
-            start(a, row, 0),
-            a.column as isize,
-            a.row as isize,
-            start(b, 0, column),
-            b.column as isize,
-            b.row as isize,
-            T::ZERO,
+            m,
+            n,
+            k,
+            c.start,
+            c.column,
+            c.row,
+            adds,
+            a.start,
+            a.column,
+            a.row,
+            b.start,
+            b.column,
+            b.row,
+            old,
             T::ONE,
             false,
             false,

@@ -298,6 +298,7 @@ fn run_product(w: &mut Writer, params: &[Value], product: &Product) {
         table.push(first_element(w, matrix, product.dtype));
         table.extend([&matrix.batch, &matrix.row, &matrix.column].map(|size| w.size(size)));
     }
+    table.push(w.integer(i64::from(product.a.squared) + 2 * i64::from(product.b.squared)));
     let start = on_stack(w, &table);
     let name = match product.dtype {
         DType::F32 => "product_f32",

@@ -213,7 +213,14 @@ impl Counter<'_> {
     fn product(&mut self, product: &Product, runs: &Size) {
         let sizes = [&product.batch, &product.m, &product.k, &product.n];
         let extents: Vec<Size> = sizes.into_iter().map(|size| self.bounded(size)).collect();
-        let each = Size::product(&extents).times(&Size::from(2));
+        let mut each = Size::product(&extents).times(&Size::from(2));
+        if let [batch, m, k, n] = extents.as_slice() {
+            for (squared, rows, columns) in [(product.a.squared, m, k), (product.b.squared, k, n)] {
+                if squared {
+                    each = each.plus(&batch.times(rows).times(columns));
+                }
+            }
+        }
         self.add("product", product.span, extents, &each, runs);
     }
 }

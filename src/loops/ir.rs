@@ -362,7 +362,7 @@ pub enum Sink {
     },
 }
 
-/// `c[b,m,n] = Σ_k a[b,m,k] · b[b,k,n]`.
+/// `c[b,m,n] = Σ_k a[b,m,k] · b[b,k,n]`, where `a` or `b` may be squares of what is in memory.
 #[derive(Clone, Debug)]
 pub struct Product {
     /// `f32` or `f64`.
@@ -426,6 +426,8 @@ pub struct Matrix {
     pub row: Size,
     /// From one column to the next.
     pub column: Size,
+    /// Whether what is multiplied is the square of each element.
+    pub squared: bool,
 }
 
 impl Affine {

@@ -31,7 +31,8 @@ fn write_steps(f: &mut Formatter<'_>, steps: &[Step], depth: usize) -> fmt::Resu
             Step::Product(product) => {
                 let matrix = |m: &Matrix| {
                     let batch = if product.batch.is_one() { String::new() } else { format!("{}, ", m.batch) };
-                    format!("b{}[{}; {batch}{}, {}]", m.buffer, m.offset, m.row, m.column)
+                    let squared = if m.squared { "²" } else { "" };
+                    format!("b{}[{}; {batch}{}, {}]{squared}", m.buffer, m.offset, m.row, m.column)
                 };
                 let batch = if product.batch.is_one() { String::new() } else { format!("{} of ", product.batch) };
                 let size = format!("{batch}{} x {} x {}", product.m, product.k, product.n);

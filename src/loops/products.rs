@@ -6,8 +6,10 @@
 use super::ir::{BufferId, Matrix, Product, Step};
 use super::lower::{Lowering, row_major};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{NodeId, Op, Size};
+use crate::graph::{Graph, NodeId, Op, Size};
 use crate::ops::Labels;
+use crate::runtime::array::DType;
+use crate::syntax::span::Span;
 
 /// A node in memory.
 struct View {
@@ -15,6 +17,8 @@ struct View {
     offset: Size,
     /// From one element to the next, by axis.
     strides: Vec<Size>,
+    /// Whether the node is the square of what is there.
+    squared: bool,
 }
 
 /// One of the three matrices: its memory, and its axes by label.
@@ -37,6 +41,7 @@ impl Labelled<'_> {
             batch: self.stride(batch),
             row: self.stride(Some(row)),
             column: self.stride(Some(column)),
+            squared: self.view.squared,
         }
     }
 }
@@ -64,7 +69,7 @@ impl Lowering<'_> {
         let (m, n) = (extent(&own, result, row)?, extent(&own, result, column)?);
         let k = extent(self.graph.shape(a), a_labels, inner)?;
         let size = batch.map(|label| extent(&own, result, label)).transpose()?;
-        let c = View { buffer: self.target(id), offset: Size::from(0), strides: row_major(&own) };
+        let c = View { buffer: self.target(id), offset: Size::from(0), strides: row_major(&own), squared: false };
         let left = Labelled { view: self.view(a)?, labels: a_labels };
         let right = Labelled { view: self.view(b)?, labels: b_labels };
         let c = Labelled { view: c, labels: result };
@@ -86,7 +91,8 @@ impl Lowering<'_> {
     fn view(&mut self, id: NodeId) -> Result<View> {
         if self.stored[id.0 as usize] {
             let buffer = self.held(id)?;
-            return Ok(View { buffer, offset: Size::from(0), strides: row_major(self.graph.shape(id)) });
+            let strides = row_major(self.graph.shape(id));
+            return Ok(View { buffer, offset: Size::from(0), strides, squared: false });
         }
         let node = self.graph.node(id).clone();
         let inner = node.inputs.first().copied();
@@ -103,11 +109,26 @@ impl Lowering<'_> {
                 }
                 Ok(view)
             }
+            (Op::Map(_), Some(inner)) if is_square(self.graph, id) => {
+                let view = self.view(inner)?;
+                if view.squared { Err(not_there(node.span)) } else { Ok(View { squared: true, ..view }) }
+            }
             (Op::Reshape, Some(inner)) if self.stored[inner.0 as usize] => {
                 let view = self.view(inner)?;
                 Ok(View { strides: row_major(&node.ty.shape), ..view })
             }
-            _ => Err(Diagnostic::error(codes::BUG, node.span, "an operand of a matrix product is not in memory")),
+            _ => Err(not_there(node.span)),
         }
     }
+}
+
+fn not_there(span: Span) -> Box<Diagnostic> {
+    Diagnostic::error(codes::BUG, span, "an operand of a matrix product is not in memory")
+}
+
+/// Whether a node is a square that a matrix product can take of its operand.
+pub(super) fn is_square(graph: &Graph, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let float = matches!(node.ty.dtype, DType::F32 | DType::F64);
+    float && matches!((&node.op, node.inputs.as_slice()), (Op::Map(op), [a, b]) if op.name == "multiply" && a == b)
 }

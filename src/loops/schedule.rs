@@ -3,6 +3,7 @@
 //! In: a graph after all passes. Out: the set of stored nodes.
 //! Always holds: an expensive value that several loops need, or one loop needs repeatedly, is stored.
 
+use super::products::is_square;
 use super::regions::{self, Regions};
 use crate::graph::{CheckKind, Graph, NodeId, Op, VarId, reachable};
 use crate::ops::Code;
@@ -113,7 +114,7 @@ impl Schedule<'_> {
                 Op::Contract { .. } => {
                     self.store(id);
                     for &input in &node.inputs {
-                        self.store_base(input);
+                        self.store_base(input, users);
                     }
                 }
                 Op::Routine(_) => {
@@ -256,14 +257,16 @@ impl Schedule<'_> {
         changed
     }
 
-    /// Makes sure that a node is a strided view of something stored.
-    fn store_base(&mut self, id: NodeId) {
-        let mut id = id;
+    /// Makes sure that a node is a strided view of something stored, or of squares of it that nothing else reads.
+    fn store_base(&mut self, id: NodeId, users: &[Vec<NodeId>]) {
+        let (mut id, mut squared) = (id, false);
         loop {
             let node = self.graph.node(id);
+            let only = users[id.0 as usize].len() == 1 && !self.graph.outputs.contains(&id);
             match &node.op {
                 Op::Transpose { .. } | Op::Slice { .. } => id = node.inputs[0],
                 Op::Reshape => return self.store(node.inputs[0]),
+                Op::Map(_) if only && !squared && is_square(self.graph, id) => (id, squared) = (node.inputs[0], true),
                 _ => return self.store(id),
             }
         }

@@ -184,7 +184,9 @@ impl Machine<'_> {
             let sum: f64 = (0..k)
                 .map(|l| {
                     let (x, y) = (at(&p.a, b, i, l), at(&p.b, b, l, j));
-                    self.memory[p.a.buffer][x].f64() * self.memory[p.b.buffer][y].f64()
+                    let (x, y) = (self.memory[p.a.buffer][x].f64(), self.memory[p.b.buffer][y].f64());
+                    let power = |x: f64, squared: bool| if squared { x * x } else { x };
+                    power(x, p.a.squared) * power(y, p.b.squared)
                 })
                 .sum();
             results.push((at(&p.c, b, i, j), Element::F64(sum).cast(p.dtype)));

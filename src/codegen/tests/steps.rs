@@ -5,7 +5,17 @@ use crate::loops::{Call, Matrix, Product, Rows};
 use crate::ops::elementwise::{ADD, MULTIPLY};
 use crate::ops::routine;
 
-fn product(dtype: DType, [batch, m, n, k]: [i64; 4], a_transposed: bool, b_transposed: bool) -> Kernel {
+fn product(dtype: DType, shape: [i64; 4], a_transposed: bool, b_transposed: bool) -> Kernel {
+    product_of_squares(dtype, shape, (a_transposed, b_transposed), &[])
+}
+
+/// With the numbers of the operands that are squared.
+fn product_of_squares(
+    dtype: DType,
+    [batch, m, n, k]: [i64; 4],
+    (a_transposed, b_transposed): (bool, bool),
+    squared: &[usize],
+) -> Kernel {
     let size = |value: i64| Size::from(value);
     let matrix = |buffer: usize, rows: i64, columns: i64, transposed: bool| Matrix {
         buffer,
@@ -13,6 +23,7 @@ fn product(dtype: DType, [batch, m, n, k]: [i64; 4], a_transposed: bool, b_trans
         batch: size(rows * columns),
         row: size(if transposed { 1 } else { columns }),
         column: size(if transposed { rows } else { 1 }),
+        squared: squared.contains(&buffer),
     };
     let step = Step::Product(Product {
         dtype,
@@ -54,6 +65,28 @@ fn products_agree() {
                 let bound = if dtype == DType::F32 { 1e-4 } else { 1e-12 };
                 for (found, expected) in found.iter().zip(&expected) {
                     assert!((found.f64() - expected.f64()).abs() < bound, "{shape:?}: {found:?} {expected:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn products_of_squares_agree_for_any_number_of_threads() {
+    let shapes = [[1, 1, 1, 1], [2, 7, 5, 3], [1, 4, 4, 0], [1, 100, 30, 600], [3, 20, 33, 257], [1, 600, 530, 20]];
+    for (dtype, bound) in [(DType::F32, 1e-3), (DType::F64, 1e-10)] {
+        for shape in shapes {
+            for transposed in [(false, false), (true, false), (false, true), (true, true)] {
+                for squared in [&[0][..], &[1], &[0, 1]] {
+                    let kernel = product_of_squares(dtype, shape, transposed, squared);
+                    let inputs = memory(&kernel, &[0, 0]);
+                    let expected = reference::run(&kernel, &inputs, &[0, 0]).unwrap();
+                    let one = run_with(&kernel, &inputs, &[0, 0], &Threads::new(1)).unwrap();
+                    let two = run_with(&kernel, &inputs, &[0, 0], &Threads::new(2)).unwrap();
+                    assert!(one.iter().zip(&two).all(|(a, b)| same_bits(*a, *b)), "{shape:?}");
+                    for (found, expected) in one.iter().zip(&expected) {
+                        assert!((found.f64() - expected.f64()).abs() < bound, "{shape:?}: {found:?} {expected:?}");
+                    }
                 }
             }
         }

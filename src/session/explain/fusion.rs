@@ -92,7 +92,14 @@ fn flat<'k>(steps: &'k [Step], found: &mut Vec<(&'k Step, Option<usize>)>) {
 }
 
 fn operators(step: &Step) -> Vec<&'static str> {
-    let Step::Nest(nest) = step else { return Vec::new() };
+    let nest = match step {
+        Step::Nest(nest) => nest,
+        Step::Product(product) => {
+            let squares = [product.a.squared, product.b.squared];
+            return squares.iter().filter(|squared| **squared).map(|_| "multiply").collect();
+        }
+        _ => return Vec::new(),
+    };
     let body = nest.body.iter().filter_map(|inst| match inst {
         Inst::Map(operator, _) => Some(operator.name),
         Inst::Cast(..) => Some("cast"),
