@@ -274,7 +274,7 @@ impl LaneCode<'_, '_> {
             Primitive::Subtract if float => self.w.ins().fsub(x, y),
             Primitive::Subtract => self.w.ins().isub(x, y),
             Primitive::Multiply if float => self.w.ins().fmul(x, y),
-            Primitive::Multiply => self.w.ins().imul(x, y),
+            Primitive::Multiply => self.w.product(x, y),
             Primitive::Divide if float => self.w.ins().fdiv(x, y),
             // The functions behind these cannot trap, whatever the divisor is.
             Primitive::Divide => self.w.call("divide_i64", &[x, y], &[types::I64]).unwrap_or(x),

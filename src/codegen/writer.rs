@@ -427,6 +427,28 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// The product of two integers. By 3, 5 and 9 it is the sum of one and its shift, which is one fast instruction on x86-64.
+    pub(super) fn product(&mut self, a: Value, b: Value) -> Value {
+        for (value, factor) in [(a, b), (b, a)] {
+            if let (Some(3 | 5 | 9), types::I64) = (self.integer_behind(factor), self.ty(value)) {
+                let shift = self.integer_behind(factor).map_or(0, |factor| i64::from((factor - 1).trailing_zeros()));
+                let shift = self.integer(shift);
+                let shifted = self.ins().ishl(value, shift);
+                return self.ins().iadd(value, shifted);
+            }
+        }
+        self.ins().imul(a, b)
+    }
+
+    /// The integer that a value always is.
+    fn integer_behind(&self, value: Value) -> Option<i64> {
+        let dfg = &self.cursor.func.dfg;
+        match dfg.insts[dfg.value_def(value).inst()?] {
+            ir::InstructionData::UnaryImm { opcode: ir::Opcode::Iconst, imm } => Some(imm.bits()),
+            _ => None,
+        }
+    }
+
     /// `value + number`.
     pub(super) fn plus(&mut self, value: Value, number: i64) -> Value {
         let number = self.integer(number);
