@@ -7,7 +7,7 @@
 //! The compiler has this crate as its module `runtime`. What only the compiler and generated code need is not in the documentation.
 //!
 //! A program whose kernels were compiled when it was built (`microtome::embed`) depends on this crate: its functions give
-//! [`Error`], [`Kernel`] is a handle for results in given buffers and for interrupts, and [`set_threads`] and [`control`] are
+//! [`Error`], [`Kernel`] is a handle for results in given buffers and for interrupts, and [`set_threads`] and [`control()`] are
 //! for all of its kernels together.
 
 pub mod argument;
