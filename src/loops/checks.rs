@@ -21,24 +21,10 @@ const ITERATIONS: i64 = 1 << 40;
 
 /// Takes checks out of innermost loops.
 pub fn hoist_checks(kernel: &mut Kernel) {
-    let mut steps = std::mem::take(&mut kernel.steps);
-    block(kernel, &mut steps);
-    kernel.steps = steps;
-}
-
-fn block(kernel: &mut Kernel, steps: &mut Vec<Step>) {
-    for mut step in std::mem::take(steps) {
-        for inner in step.blocks_mut() {
-            block(kernel, inner);
-        }
-        match step {
-            Step::Loop(inner) => match fast(kernel, &inner) {
-                Some((fits, quick)) => steps.extend(versions(kernel, fits, quick, inner)),
-                None => steps.push(Step::Loop(inner)),
-            },
-            other => steps.push(other),
-        }
-    }
+    kernel.rewrite_loops(&mut |kernel, inner| match fast(kernel, &inner) {
+        Some((fits, quick)) => versions(kernel, fits, quick, inner),
+        None => vec![Step::Loop(inner)],
+    });
 }
 
 /// Both versions of a loop behind the test that chooses.

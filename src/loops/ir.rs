@@ -204,6 +204,25 @@ impl Kernel {
         self.buffers.len() - 1
     }
 
+    /// Puts steps in place of each loop, of inner ones first.
+    pub(super) fn rewrite_loops(&mut self, rewrite: &mut impl FnMut(&mut Kernel, Loop) -> Vec<Step>) {
+        let mut steps = std::mem::take(&mut self.steps);
+        self.rewrite_loops_of(&mut steps, rewrite);
+        self.steps = steps;
+    }
+
+    fn rewrite_loops_of(&mut self, steps: &mut Vec<Step>, rewrite: &mut impl FnMut(&mut Kernel, Loop) -> Vec<Step>) {
+        for mut step in std::mem::take(steps) {
+            for inner in step.blocks_mut() {
+                self.rewrite_loops_of(inner, rewrite);
+            }
+            match step {
+                Step::Loop(inner) => steps.extend(rewrite(self, inner)),
+                other => steps.push(other),
+            }
+        }
+    }
+
     /// The expression whose value a buffer first holds.
     pub fn place(&self, id: BufferId) -> Span {
         self.places.get(id).copied().unwrap_or_default()

@@ -15,21 +15,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Tightens innermost loops.
 pub(super) fn tighten(kernel: &mut Kernel) {
-    let mut steps = std::mem::take(&mut kernel.steps);
-    block(kernel, &mut steps);
-    kernel.steps = steps;
-}
-
-fn block(kernel: &mut Kernel, steps: &mut Vec<Step>) {
-    for mut step in std::mem::take(steps) {
-        for inner in step.blocks_mut() {
-            block(kernel, inner);
-        }
-        match step {
-            Step::Loop(inner) if inner.again.is_none() && inner.head.is_empty() => steps.extend(tight(kernel, inner)),
-            other => steps.push(other),
-        }
-    }
+    kernel.rewrite_loops(&mut |kernel, inner| match inner.again.is_none() && inner.head.is_empty() {
+        true => tight(kernel, inner),
+        false => vec![Step::Loop(inner)],
+    });
 }
 
 /// A load or store whose place is known as a polynomial.
