@@ -1,6 +1,6 @@
 //! Matrix products for generated code.
 //!
-//! In: sizes, addresses and strides as a [`Request`]. Out: `c = a · b` for each matrix of a batch.
+//! In: sizes, addresses and strides as a [`Request`]. Out: `c = s · a · b` for each matrix of a batch.
 //! Always holds: the cut into blocks depends on the sizes alone and no sum is split, so the result is the same to the
 //! last bit for every number of threads.
 #![allow(unsafe_code)]
@@ -40,6 +40,8 @@ pub struct Request {
     c: Operand,
     /// Which operands are squares of what is in memory: 1 for `a`, 2 for `b`, 3 for both.
     squared: i64,
+    /// What the result is multiplied by; null for 1.
+    scale: *const u8,
 }
 
 // SAFETY: the threads of one product read `a` and `b` and write disjoint blocks of `c`.
@@ -157,10 +159,12 @@ unsafe fn block<T: Scalar>(request: &Request, index: i64, rows: (i64, i64), colu
     if m <= 0 || n <= 0 {
         return;
     }
+    // SAFETY: the caller's promise: the factor is null or valid.
+    let scale = unsafe { request.scale.cast::<T>().as_ref() }.copied().unwrap_or(T::ONE);
     if request.k <= 0 {
         for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
             // SAFETY: the element is within the result.
-            unsafe { start(c, row + i, column + j).write(T::ZERO) };
+            unsafe { start(c, row + i, column + j).write(T::ZERO * scale) };
         }
         return;
     }
@@ -174,8 +178,8 @@ unsafe fn block<T: Scalar>(request: &Request, index: i64, rows: (i64, i64), colu
     // SAFETY: the caller's promise about the operands; the result's block is this call's own.
     unsafe {
         match request.squared {
-            0 => multiply(sizes, a, b, c, false),
-            squared => squares::multiply_squares(sizes, (a, squared & 1 != 0), (b, squared & 2 != 0), c),
+            0 => multiply(sizes, a, b, c, (scale, false)),
+            squared => squares::multiply_squares(sizes, (a, squared & 1 != 0), (b, squared & 2 != 0), (c, scale)),
         }
     }
 }
@@ -203,11 +207,17 @@ impl<T> Matrix<T> {
     }
 }
 
-/// `c = a · b`, or `c += a · b`.
+/// `c = scale · a · b`, or, if it `adds`, `c += scale · a · b`.
 ///
 /// # Safety
 /// The matrices of m × k, k × n and m × n elements are valid, and nobody else touches `c`.
-unsafe fn multiply<T: Scalar>([m, n, k]: [usize; 3], a: Matrix<T>, b: Matrix<T>, c: Matrix<T>, adds: bool) {
+unsafe fn multiply<T: Scalar>(
+    [m, n, k]: [usize; 3],
+    a: Matrix<T>,
+    b: Matrix<T>,
+    c: Matrix<T>,
+    (scale, adds): (T, bool),
+) {
     let old = if adds { T::ONE } else { T::ZERO };
     // SAFETY: the caller's promise.
     unsafe {
@@ -226,7 +236,7 @@ unsafe fn multiply<T: Scalar>([m, n, k]: [usize; 3], a: Matrix<T>, b: Matrix<T>,
             b.column,
             b.row,
             old,
-            T::ONE,
+            scale,
             false,
             false,
             false,

@@ -299,6 +299,10 @@ fn run_product(w: &mut Writer, params: &[Value], product: &Product) {
         table.extend([&matrix.batch, &matrix.row, &matrix.column].map(|size| w.size(size)));
     }
     table.push(w.integer(i64::from(product.a.squared) + 2 * i64::from(product.b.squared)));
+    table.push(match product.scale {
+        Some(buffer) => w.buffer(buffer),
+        None => w.integer(0),
+    });
     let start = on_stack(w, &table);
     let name = match product.dtype {
         DType::F32 => "product_f32",

@@ -470,6 +470,13 @@ impl Graph {
         self.known.get(&id).copied()
     }
 
+    /// Says how many values an index variable takes.
+    pub(super) fn set_extent(&mut self, var: VarId, extent: Size) {
+        if let Some(info) = self.vars.get_mut(var.0 as usize) {
+            info.extent = extent;
+        }
+    }
+
     /// Replaces a size variable in the extents of index variables.
     pub(super) fn replace_in_extents(&mut self, name: &SizeVar, by: &Size) {
         for var in &mut self.vars {

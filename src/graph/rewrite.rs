@@ -78,6 +78,12 @@ impl<'a> Copier<'a> {
         self.map[id.0 as usize] = Some(to);
     }
 
+    /// Says where a node goes; a size that is read from it is read from there.
+    pub fn set_sized(&mut self, target: &mut Graph, id: NodeId, to: NodeId) {
+        self.set(id, to);
+        self.note(target, id);
+    }
+
     /// The counterpart of an index variable, made when first met.
     pub fn var(&mut self, target: &mut Graph, var: VarId) -> VarId {
         if let Some(known) = self.vars[var.0 as usize] {
@@ -108,10 +114,23 @@ impl<'a> Copier<'a> {
                 Size::var(name)
             }
         };
-        if size.as_var() != Some(name) {
+        self.dynamic.insert(name.clone(), size.clone());
+        if self.renames {
+            self.renew_extents(target, name);
+        } else if size.as_var() != Some(name) {
             target.replace_in_extents(name, &size);
         }
-        self.dynamic.insert(name.clone(), size);
+    }
+
+    /// Index variables may have been met before their sizes. The target has variables with sizes of the same name too.
+    fn renew_extents(&self, target: &mut Graph, name: &SizeVar) {
+        for (info, to) in self.source.vars().iter().zip(&self.vars) {
+            if let Some(to) = to
+                && info.extent.vars().contains(name)
+            {
+                target.set_extent(*to, self.size(&info.extent));
+            }
+        }
     }
 
     /// The type with sizes replaced.

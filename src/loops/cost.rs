@@ -220,6 +220,9 @@ impl Counter<'_> {
                     each = each.plus(&batch.times(rows).times(columns));
                 }
             }
+            if product.scale.is_some() {
+                each = each.plus(&batch.times(m).times(n));
+            }
         }
         self.add("product", product.span, extents, &each, runs);
     }

@@ -146,7 +146,10 @@ impl Step {
                 }
                 (reads, vec![nest.sink.buffer()])
             }
-            Step::Product(product) => (vec![product.a.buffer, product.b.buffer], vec![product.c.buffer]),
+            Step::Product(product) => {
+                let operands = [product.a.buffer, product.b.buffer];
+                (operands.into_iter().chain(product.scale).collect(), vec![product.c.buffer])
+            }
             Step::Routine(call) => (call.operands.iter().map(|rows| rows.buffer).collect(), vec![call.result.buffer]),
             Step::Loop(inner) => {
                 let limit = match inner.limit {
@@ -177,6 +180,7 @@ impl Step {
             }
             Step::Product(product) => {
                 [&mut product.a, &mut product.b, &mut product.c].into_iter().for_each(|m| f(&mut m.buffer));
+                product.scale.iter_mut().for_each(&mut *f);
             }
             Step::Routine(call) => {
                 call.operands.iter_mut().chain([&mut call.result]).for_each(|rows| f(&mut rows.buffer));
@@ -381,7 +385,7 @@ pub enum Sink {
     },
 }
 
-/// `c[b,m,n] = Σ_k a[b,m,k] · b[b,k,n]`, where `a` or `b` may be squares of what is in memory.
+/// `c[b,m,n] = s · Σ_k a[b,m,k] · b[b,k,n]`, where `a` or `b` may be squares of what is in memory.
 #[derive(Clone, Debug)]
 pub struct Product {
     /// `f32` or `f64`.
@@ -400,6 +404,8 @@ pub struct Product {
     pub b: Matrix,
     /// The result; overwritten.
     pub c: Matrix,
+    /// Where the factor `s` is, if it is not 1.
+    pub scale: Option<BufferId>,
     /// The expression that it computes.
     pub span: Span,
 }

@@ -5,6 +5,7 @@
 
 use super::bounds;
 use super::ir::{Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Nest, Role, Rows, Sink, Step, Value};
+use super::products::scaled;
 use super::regions::{self, Regions};
 use super::schedule::{self, is_relabelling};
 use crate::diagnostic::{Diagnostic, Result, codes};
@@ -200,7 +201,13 @@ impl Lowering<'_> {
             Op::Transpose { perm } if self.is_reduced_here(node.inputs[0]) => {
                 self.emit_reduce(id, node.inputs[0], perm)
             }
-            Op::Contract { operands, result } => self.emit_product(id, operands, result),
+            Op::Contract { .. } => self.emit_product(id, id, None),
+            Op::Map(_)
+                if let Some((product, scale)) = scaled(self.graph, id)
+                    && !self.stored[product.0 as usize] =>
+            {
+                self.emit_product(id, product, Some(scale))
+            }
             Op::ScatterAdd { axes } => self.emit_scatter(id, axes),
             Op::Routine(routine) => self.emit_routine(id, routine),
             Op::Place { starts, steps } => {

@@ -37,7 +37,8 @@ fn write_steps(f: &mut Formatter<'_>, steps: &[Step], depth: usize) -> fmt::Resu
                 let batch = if product.batch.is_one() { String::new() } else { format!("{} of ", product.batch) };
                 let size = format!("{batch}{} x {} x {}", product.m, product.k, product.n);
                 let (a, b, c) = (matrix(&product.a), matrix(&product.b), matrix(&product.c));
-                writeln!(f, "{indent}product {} {size}: {c} = {a} @ {b}", product.dtype)?;
+                let scale = product.scale.map(|buffer| format!(" * b{buffer}[0]")).unwrap_or_default();
+                writeln!(f, "{indent}product {} {size}: {c} = {a} @ {b}{scale}", product.dtype)?;
             }
             Step::Routine(call) => {
                 let rows = |rows: &Rows| {

@@ -1,10 +1,11 @@
 //! Contractions of two operands as matrix products.
 //!
-//! In: a contraction, each of whose labels is a batch, a row, a column, or summed. Out: a product of strided memory.
+//! In: a contraction, each of whose labels is a batch, a row, a column, or summed. Out: a product of strided memory, times a
+//! scalar if that is all that it is for.
 //! Always holds: the labels say what is multiplied with what; in which order they come does not matter.
 
-use super::ir::{BufferId, Matrix, Product, Step};
-use super::lower::{Lowering, row_major};
+use super::ir::{BufferId, Matrix, Product, Role, Step};
+use super::lower::{Body, Lowering, row_major};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{Graph, NodeId, Op, Size};
 use crate::ops::Labels;
@@ -47,11 +48,12 @@ impl Labelled<'_> {
 }
 
 impl Lowering<'_> {
-    /// A contraction of two operands.
-    pub(super) fn emit_product(&mut self, id: NodeId, operands: &[Labels], result: &[u8]) -> Result<()> {
+    /// A contraction of two operands, multiplied by a scalar if that is all that it is for: the value of `to`.
+    pub(super) fn emit_product(&mut self, to: NodeId, id: NodeId, scale: Option<NodeId>) -> Result<()> {
         let node = self.graph.node(id).clone();
         let wrong = || Diagnostic::error(codes::BUG, node.span, "a contraction is left that is no matrix product");
-        let ([x, y], [first, second]) = (node.inputs.as_slice(), operands) else { return Err(wrong()) };
+        let Op::Contract { operands, result } = &node.op else { return Err(wrong()) };
+        let ([x, y], [first, second]) = (node.inputs.as_slice(), operands.as_slice()) else { return Err(wrong()) };
         let both = |label: &&u8| first.contains(label) && second.contains(label);
         let batch = result.iter().find(both).copied();
         let kept: Labels = result.iter().filter(|label| !both(label)).copied().collect();
@@ -69,10 +71,11 @@ impl Lowering<'_> {
         let (m, n) = (extent(&own, result, row)?, extent(&own, result, column)?);
         let k = extent(self.graph.shape(a), a_labels, inner)?;
         let size = batch.map(|label| extent(&own, result, label)).transpose()?;
-        let c = View { buffer: self.target(id), offset: Size::from(0), strides: row_major(&own), squared: false };
+        let c = View { buffer: self.target(to), offset: Size::from(0), strides: row_major(&own), squared: false };
         let left = Labelled { view: self.view(a)?, labels: a_labels };
         let right = Labelled { view: self.view(b)?, labels: b_labels };
         let c = Labelled { view: c, labels: result };
+        let scale = scale.map(|scale| self.scalar(scale)).transpose()?;
         self.steps.push(Step::Product(Product {
             dtype: node.ty.dtype,
             batch: size.unwrap_or_else(Size::one),
@@ -82,9 +85,22 @@ impl Lowering<'_> {
             a: left.matrix(batch, row, inner),
             b: right.matrix(batch, inner, column),
             c: c.matrix(batch, row, column),
+            scale,
             span: self.span,
         }));
         Ok(())
+    }
+
+    /// A scalar in memory.
+    fn scalar(&mut self, id: NodeId) -> Result<BufferId> {
+        if self.stored[id.0 as usize] {
+            return self.held(id);
+        }
+        let mut body = Body::default();
+        let value = self.value(&mut body, id, &[])?;
+        let buffer = self.new_buffer(id, Role::Scratch);
+        self.store_nest(id, body, value, buffer, &[]);
+        Ok(buffer)
     }
 
     /// A node as strided memory.
@@ -124,6 +140,22 @@ impl Lowering<'_> {
 
 fn not_there(span: Span) -> Box<Diagnostic> {
     Diagnostic::error(codes::BUG, span, "an operand of a matrix product is not in memory")
+}
+
+/// The contraction and the scalar of which a node is the product.
+pub(super) fn scaled(graph: &Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let node = graph.node(id);
+    let (Op::Map(op), &[a, b]) = (&node.op, node.inputs.as_slice()) else { return None };
+    let scalar = |id: NodeId| match (&graph.node(id).op, graph.node(id).inputs.as_slice()) {
+        (Op::Broadcast { axes }, &[x]) if axes.is_empty() => Some(x),
+        _ => None,
+    };
+    let is_product = |id: NodeId| matches!(graph.node(id).op, Op::Contract { .. });
+    match op.name {
+        "multiply" if is_product(a) => Some((a, scalar(b)?)),
+        "multiply" if is_product(b) => Some((b, scalar(a)?)),
+        _ => None,
+    }
 }
 
 /// Whether a node is a square that a matrix product can take of its operand.

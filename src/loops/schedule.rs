@@ -3,7 +3,7 @@
 //! In: a graph after all passes. Out: the set of stored nodes.
 //! Always holds: an expensive value that several loops need, or one loop needs repeatedly, is stored.
 
-use super::products::is_square;
+use super::products::{is_square, scaled};
 use super::regions::{self, Regions};
 use crate::graph::{CheckKind, Graph, NodeId, Op, VarId, reachable};
 use crate::ops::Code;
@@ -112,7 +112,7 @@ impl Schedule<'_> {
                     }
                 }
                 Op::Contract { .. } => {
-                    self.store(id);
+                    self.store(self.scaled(id, users, regions).unwrap_or(id));
                     for &input in &node.inputs {
                         self.store_base(input, users);
                     }
@@ -144,6 +144,14 @@ impl Schedule<'_> {
     fn transposed(&self, id: NodeId, users: &[Vec<NodeId>], regions: &Regions) -> Option<NodeId> {
         let &[user] = users[id.0 as usize].as_slice() else { return None };
         let only = matches!(self.graph.node(user).op, Op::Transpose { .. }) && !self.graph.outputs.contains(&id);
+        (only && regions.of(user) == regions.of(id)).then_some(user)
+    }
+
+    /// The product with a scalar that is all that a contraction is for.
+    fn scaled(&self, id: NodeId, users: &[Vec<NodeId>], regions: &Regions) -> Option<NodeId> {
+        let &[user] = users[id.0 as usize].as_slice() else { return None };
+        let (product, _) = scaled(self.graph, user)?;
+        let only = product == id && !self.graph.outputs.contains(&id);
         (only && regions.of(user) == regions.of(id)).then_some(user)
     }
 

@@ -7,9 +7,10 @@ use super::forward::forward;
 use super::jacobian::jacobian;
 use super::merge::{merge, without_idle_states};
 use super::reverse::reverse;
+use super::scale::gradient;
 use super::slice::{SlicedVars, slice_cost};
 use crate::diagnostic::{Diagnostic, codes};
-use crate::graph::{Copier, Graph, NodeId, Op, SizeEnv, reachable};
+use crate::graph::{Copier, Graph, NodeId, Op, SizeEnv, VarId, reachable};
 use crate::ops::rules::{Cotangent, Tangent};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -90,14 +91,20 @@ struct Expander<'a> {
     /// The cotangents that a backward pass has found, in the new graph.
     done: FxHashMap<Pass, FxHashMap<NodeId, NodeId>>,
     sliced: SlicedVars,
+    /// The index variables of comprehensions.
+    built: FxHashSet<VarId>,
 }
 
 impl<'a> Expander<'a> {
     fn new(graph: &'a Graph, expected: &'a SizeEnv) -> Expander<'a> {
         let (mut nested, mut above) = (FxHashSet::default(), FxHashSet::default());
         let mut wanted: FxHashMap<Pass, Vec<NodeId>> = FxHashMap::default();
+        let mut built = FxHashSet::default();
         for id in reachable(graph, &graph.roots()) {
             let node = graph.node(id);
+            if let Op::Build(var) = node.op {
+                built.insert(var);
+            }
             if node.inputs.iter().any(|x| above.contains(x)) {
                 above.insert(id);
             }
@@ -108,7 +115,7 @@ impl<'a> Expander<'a> {
             above.insert(id);
             wanted.entry((value, node.inputs.get(2).copied())).or_default().extend(by);
         }
-        Expander { graph, expected, nested, wanted, done: FxHashMap::default(), sliced: SlicedVars::default() }
+        Expander { graph, expected, nested, wanted, done: FxHashMap::default(), sliced: SlicedVars::default(), built }
     }
 
     /// The graph of a derivative. `None` for zero.
@@ -154,11 +161,14 @@ impl<'a> Expander<'a> {
             Some(all) if !self.nested.contains(&id) => all.iter().filter_map(|by| copier.get(*by)).collect(),
             _ => vec![by],
         };
-        let seed = match pass.1 {
-            Some(seed) => seed,
-            None => next.constant_like(value, 1.0),
+        let of_whole = self.graph.node(inputs[0]).free.iter().all(|var| !self.built.contains(var));
+        let found = match pass.1 {
+            None if of_whole => gradient(next, value, &all)?,
+            seed => {
+                let seed = seed.unwrap_or_else(|| next.constant_like(value, 1.0));
+                reverse(next, value, Cotangent { node: seed, masked: false }, &all)?
+            }
         };
-        let found = reverse(next, value, Cotangent { node: seed, masked: false }, &all)?;
         let cotangent = found.get(&by).copied();
         self.done.entry(pass).or_default().extend(found);
         Ok(cotangent)

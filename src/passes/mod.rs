@@ -18,6 +18,7 @@ mod merge;
 mod plan;
 mod region;
 mod reverse;
+mod scale;
 mod slice;
 mod unroll;
 

@@ -495,12 +495,12 @@ impl Runner<'_, '_> {
                 let name = format!("v{}", inputs.len());
                 graph.span = node.span;
                 let copy = graph.add_input(name, source.ty(id).clone());
-                copier.set(id, copy);
+                copier.set_sized(&mut graph, id, copy);
                 inputs.push(id);
             } else if let (Op::Mark(_), false, [of]) = (&node.op, asked.contains(&id), node.inputs.as_slice()) {
                 // A name that nothing is differentiated by: an example's index passes through.
                 if let Some(copy) = copier.get(*of) {
-                    copier.set(id, copy);
+                    copier.set_sized(&mut graph, id, copy);
                 }
             } else {
                 copier.copy(&mut graph, id);

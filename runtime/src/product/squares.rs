@@ -19,7 +19,7 @@ thread_local! {
     static SCRATCH: RefCell<[Vec<u64>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
 }
 
-/// `c = a · b`, where the operands named are squared first.
+/// `c = scale · a · b`, where the operands named are squared first.
 ///
 /// # Safety
 /// As for [`super::multiply`].
@@ -27,7 +27,7 @@ pub(super) unsafe fn multiply_squares<T: Scalar>(
     [m, n, k]: [usize; 3],
     (a, a_squared): (Matrix<T>, bool),
     (b, b_squared): (Matrix<T>, bool),
-    c: Matrix<T>,
+    (c, scale): (Matrix<T>, T),
 ) {
     SCRATCH.with_borrow_mut(|[for_a, for_b]| {
         for column in (0..n).step_by(ROWS) {
@@ -46,7 +46,7 @@ pub(super) unsafe fn multiply_squares<T: Scalar>(
                         if b_squared {
                             b = square(b, depth, columns, for_b);
                         }
-                        multiply([rows, columns, depth], a, b, c, first > 0);
+                        multiply([rows, columns, depth], a, b, c, (scale, first > 0));
                     }
                 }
             }

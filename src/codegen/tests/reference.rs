@@ -178,6 +178,7 @@ impl Machine<'_> {
             (size(&matrix.offset) + b * size(&matrix.batch) + row * size(&matrix.row) + column * size(&matrix.column))
                 as usize
         };
+        let scale = p.scale.map_or(1.0, |buffer| self.memory[buffer][0].f64());
         let mut results = Vec::new();
         for point in points(&[batch, m, n]) {
             let (b, i, j) = (point[0], point[1], point[2]);
@@ -189,7 +190,7 @@ impl Machine<'_> {
                     power(x, p.a.squared) * power(y, p.b.squared)
                 })
                 .sum();
-            results.push((at(&p.c, b, i, j), Element::F64(sum).cast(p.dtype)));
+            results.push((at(&p.c, b, i, j), Element::F64(scale * sum).cast(p.dtype)));
         }
         for (at, element) in results {
             self.memory[p.c.buffer][at] = element;

@@ -6,15 +6,16 @@ use crate::ops::elementwise::{ADD, MULTIPLY};
 use crate::ops::routine;
 
 fn product(dtype: DType, shape: [i64; 4], a_transposed: bool, b_transposed: bool) -> Kernel {
-    product_of_squares(dtype, shape, (a_transposed, b_transposed), &[])
+    scaled_product_of_squares(dtype, shape, (a_transposed, b_transposed), &[], None)
 }
 
-/// With the numbers of the operands that are squared.
-fn product_of_squares(
+/// With the numbers of the operands that are squared, and of the buffer that holds a factor.
+fn scaled_product_of_squares(
     dtype: DType,
     [batch, m, n, k]: [i64; 4],
     (a_transposed, b_transposed): (bool, bool),
     squared: &[usize],
+    scale: Option<usize>,
 ) -> Kernel {
     let size = |value: i64| Size::from(value);
     let matrix = |buffer: usize, rows: i64, columns: i64, transposed: bool| Matrix {
@@ -34,9 +35,11 @@ fn product_of_squares(
         a: matrix(0, m, k, a_transposed),
         b: matrix(1, k, n, b_transposed),
         c: matrix(2, m, n, false),
+        scale,
         span: Span::default(),
     });
-    let buffers = [(dtype, size(batch * m * k)), (dtype, size(batch * k * n)), (dtype, size(3 + batch * m * n))];
+    let result = (dtype, size(3 + batch * m * n));
+    let buffers = [(dtype, size(batch * m * k)), (dtype, size(batch * k * n)), result, (dtype, size(1))];
     kernel(&buffers, vec![step])
 }
 
@@ -72,13 +75,13 @@ fn products_agree() {
 }
 
 #[test]
-fn products_of_squares_agree_for_any_number_of_threads() {
+fn scaled_products_of_squares_agree_for_any_number_of_threads() {
     let shapes = [[1, 1, 1, 1], [2, 7, 5, 3], [1, 4, 4, 0], [1, 100, 30, 600], [3, 20, 33, 257], [1, 600, 530, 20]];
     for (dtype, bound) in [(DType::F32, 1e-3), (DType::F64, 1e-10)] {
         for shape in shapes {
             for transposed in [(false, false), (true, false), (false, true), (true, true)] {
-                for squared in [&[0][..], &[1], &[0, 1]] {
-                    let kernel = product_of_squares(dtype, shape, transposed, squared);
+                for (squared, scale) in [(&[0][..], None), (&[1], Some(3)), (&[0, 1], Some(3)), (&[], Some(3))] {
+                    let kernel = scaled_product_of_squares(dtype, shape, transposed, squared, scale);
                     let inputs = memory(&kernel, &[0, 0]);
                     let expected = reference::run(&kernel, &inputs, &[0, 0]).unwrap();
                     let one = run_with(&kernel, &inputs, &[0, 0], &Threads::new(1)).unwrap();
