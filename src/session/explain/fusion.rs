@@ -95,8 +95,8 @@ fn operators(step: &Step) -> Vec<&'static str> {
     let nest = match step {
         Step::Nest(nest) => nest,
         Step::Product(product) => {
-            let squares = [product.a.squared, product.b.squared];
-            return squares.iter().filter(|squared| **squared).map(|_| "multiply").collect();
+            let taken_in = [product.a.squared, product.b.squared, product.scale.is_some()];
+            return taken_in.iter().filter(|is| **is).map(|_| "multiply").collect();
         }
         _ => return Vec::new(),
     };
