@@ -14,8 +14,8 @@ use gemm::{Parallelism, gemm};
 
 /// Products of fewer floating-point operations stay on the calling thread.
 const SERIAL: i64 = 1 << 21;
-/// Rows or columns of a block: a multiple of every kernel's tile.
-const BLOCK: i64 = 96;
+/// The fewest rows or columns of a block, and those from which on more blocks would cost: each packs the other operand anew.
+const BLOCK: (i64, i64) = (96, 192);
 
 /// A matrix operand: distances are in elements.
 #[repr(C)]
@@ -90,13 +90,17 @@ impl Scalar for f64 {
     const ONE: f64 = 1.0;
 }
 
-/// Blocks of more floating-point operations are cut the other way too, so that a product can be stopped in the midst of it.
-const LONG: i64 = 1 << 30;
+/// Blocks of more floating-point operations are cut the other way too.
+const LONG: i64 = 1 << 28;
 
 /// How many blocks a product is cut into: of rows, and of columns.
 fn blocks(request: &Request) -> (i64, i64) {
     let work = 2 * request.m.saturating_mul(request.n).saturating_mul(request.k);
-    let cut = |extent: i64| (extent / BLOCK).max(1);
+    // Powers of two are handed out evenly to most numbers of threads.
+    let cut = |extent: i64| match extent / BLOCK.1 {
+        0 | 1 => (extent / BLOCK.0).clamp(1, 2),
+        parts => 1 << parts.ilog2(),
+    };
     let again = |parts: i64, other: i64| (work / parts / LONG).clamp(1, cut(other));
     match work {
         _ if work < SERIAL => (1, 1),
