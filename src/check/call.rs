@@ -312,6 +312,9 @@ impl Checker<'_> {
         let mut sizes = Vec::new();
         for expr in flat {
             let size = self.size_of(expr, "a size")?;
+            for value in self.graph.possibly_negative(&size) {
+                self.require_natural(value, "the size is negative", expr.span);
+            }
             self.require_nonnegative(&size, &format!("the size {size} is negative"), expr.span)?;
             sizes.push(size);
         }

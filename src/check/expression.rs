@@ -210,11 +210,15 @@ impl Checker<'_> {
     /// The size that a whole number is. At the top level it is computed now, if it can be; elsewhere it becomes a size
     /// that is found out when running.
     pub(super) fn dynamic_size(&mut self, id: NodeId, span: Span) -> Result<Size> {
-        if let Some(size) = self.graph.as_size(id) {
+        if let Some(size) = self.graph.as_extent(id) {
             return Ok(size);
         }
         self.concrete(id, span)?;
-        Ok(self.graph.dynamic_size(id))
+        let Some(size) = self.graph.size_polynomial(id) else { return Ok(self.graph.dynamic_size(id)) };
+        for value in self.graph.needed_nonnegative(&size) {
+            self.require_natural(value, "a size is computed from another one that is negative", span);
+        }
+        Ok(size)
     }
 
     /// At the top level, asks for the value of a scalar if it depends on no loop.

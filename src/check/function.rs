@@ -629,7 +629,7 @@ impl Checker<'_> {
             }
         }
         if let Some(&open) =
-            found.iter().find(|id| self.graph.as_size(**id).is_none_or(|size| size.as_const().is_none()))
+            found.iter().find(|id| self.graph.as_extent(**id).is_none_or(|size| size.as_const().is_none()))
         {
             self.concrete(open, span)?;
         }

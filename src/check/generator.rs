@@ -9,7 +9,7 @@ use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Op, Size, VarId, reachable};
-use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE};
+use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE, SUBTRACT};
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;
@@ -202,7 +202,6 @@ impl Checker<'_> {
                 let counter = self.graph.var_value(var);
                 let step = self.graph.int(step);
                 let scaled = self.graph.times(step, counter);
-                let first = self.graph.size_value(&first);
                 let value = self.graph.plus(first, scaled);
                 self.scope.bind(&name.text, Value::array(value), name.span, false);
                 Ok(None)
@@ -266,9 +265,9 @@ impl Checker<'_> {
     }
 
     /// First value, number of values and stride of a range.
-    fn range(&mut self, start: &Expr, stop: &Expr, step: Option<&Expr>, span: Span) -> Result<(Size, Size, i64)> {
-        let first = self.size_of(start, "the bound of a range")?;
-        let last = self.size_of(stop, "the bound of a range")?;
+    fn range(&mut self, start: &Expr, stop: &Expr, step: Option<&Expr>, span: Span) -> Result<(NodeId, Size, i64)> {
+        let first = self.whole(start, "the bound of a range")?;
+        let last = self.whole(stop, "the bound of a range")?;
         let stride = match step {
             None => 1,
             Some(step) => {
@@ -278,19 +277,48 @@ impl Checker<'_> {
                 })?
             }
         };
-        let length = last.minus(&first);
+        for (bound, place) in [(first, start.span), (last, stop.span)] {
+            if self.graph.as_size(bound).is_none() {
+                self.concrete(bound, place)?;
+            }
+        }
+        let length = match self.graph.as_size(first).zip(self.graph.as_size(last)) {
+            Some((first, last)) => last.minus(&first),
+            None => self.distance(first, last, span)?,
+        };
         if stride == 1 {
             let length = length.as_const().map_or(length, |value| Size::from(value.max(0)));
-            let message = format!("the range {first}:{last} ends before it starts");
-            self.require_nonnegative(&length, &message, span)?;
+            self.require_nonnegative(&length, "the range ends before it starts", span)?;
             return Ok((first, length, 1));
         }
         let Some(length) = length.as_const() else {
-            return Err(not_available(span, "a stride in a range whose length is not a literal"));
+            let step = self.graph.int(stride);
+            let (count, _) = self.range_count(first, last, step);
+            return Ok((first, self.dynamic_size(count, span)?, stride));
         };
         let (distance, stride_size) = if stride > 0 { (length, stride) } else { (-length, -stride) };
         let count = if distance <= 0 { 0 } else { (distance + stride_size - 1) / stride_size };
         Ok((first, Size::from(count), stride))
+    }
+
+    /// How far it is from one integer to another, which may be found only when running. Nothing if it is the other way round; where sizes
+    /// of parameters say how far, they go on saying it.
+    fn distance(&mut self, first: NodeId, last: NodeId, span: Span) -> Result<Size> {
+        let node = self.graph.node(last);
+        let length = match (&node.op, node.inputs.as_slice()) {
+            (Op::Map(op), &[a, b]) if op.name == "add" && a == first => b,
+            (Op::Map(op), &[a, b]) if op.name == "add" && b == first => a,
+            _ => self.graph.map(&SUBTRACT, &[last, first]),
+        };
+        let g = &mut self.graph;
+        let from_sizes = |size: &Size| size.vars().iter().any(|var| g.dynamic_value(var).is_none());
+        match g.size_polynomial(length) {
+            Some(size) if !from_sizes(&size) && !(size.is_nonnegative() && g.needed_nonnegative(&size).is_empty()) => {
+                let length = g.no_less_than_nothing(length);
+                Ok(g.dynamic_size(length))
+            }
+            _ => self.dynamic_size(length, span),
+        }
     }
 
     /// `for row in x`, `for (a, b) in zip(x, y)`.

@@ -8,7 +8,7 @@ use super::flow::Frame;
 use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{Binder, Constant, NodeId, Size, VarId};
+use crate::graph::{Binder, Constant, NodeId, Size, SizeVar, VarId};
 use crate::ops::elementwise::{self, AND, GREATER, NOT, WHERE};
 use crate::ops::looping::UNBOUNDED;
 use crate::runtime::array::DType;
@@ -217,7 +217,7 @@ impl Checker<'_> {
 
     /// How many numbers a range has, `max(0, ceil((last - first) / step))`, and the same as a size that holds whenever
     /// there is at least one.
-    fn range_count(&mut self, first: NodeId, last: NodeId, step: NodeId) -> (NodeId, Option<Size>) {
+    pub(super) fn range_count(&mut self, first: NodeId, last: NodeId, step: NodeId) -> (NodeId, Option<Size>) {
         let [first_size, last_size, step_size] = [first, last, step].map(|id| self.graph.as_size(id));
         let length = first_size.zip(last_size).map(|(first, last)| last.minus(&first));
         let step_size = step_size.and_then(|size| size.as_const());
@@ -241,7 +241,25 @@ impl Checker<'_> {
             let count = g.map(&elementwise::NEGATE, &[rounded]);
             g.map(&elementwise::MAXIMUM, &[count, zero])
         };
+        let length = length.or_else(|| self.most(first, last));
         (count, length.filter(|_| step_size == Some(1)))
+    }
+
+    /// No less than how long a range is whose bounds are computed from sizes.
+    fn most(&self, first: NodeId, last: NodeId) -> Option<Size> {
+        let g = &self.graph;
+        let length = g.size_polynomial(last)?.minus(&g.size_polynomial(first)?);
+        let doubtful: Vec<SizeVar> = g
+            .possibly_negative(&length)
+            .into_iter()
+            .filter_map(|value| g.dynamic_name(value).cloned())
+            .collect();
+        // A size that is 0 instead of negative makes the whole larger.
+        let grows = length.monomials().all(|(vars, factor)| {
+            let many = vars.iter().filter(|var| doubtful.contains(var)).count();
+            many == 0 || (many == 1 && factor > 0)
+        });
+        grows.then_some(length)
     }
 
     /// A course over the rows of arrays.

@@ -172,12 +172,18 @@ impl Checker<'_> {
             Some(_) => Err(Diagnostic::error(codes::SIZES, span, message.to_string())),
             None if size.is_nonnegative() => Ok(()),
             None => {
-                let (value, zero) = (self.graph.size_value(size), self.graph.int(0));
-                let holds = self.graph.map(&elementwise::GREATER_EQUAL, &[value, zero]);
-                self.check(CheckKind::Assert { message: Some(message.to_string()) }, holds, None, span);
+                let value = self.graph.size_value(size);
+                self.require_natural(value, message, span);
                 Ok(())
             }
         }
+    }
+
+    /// Checks when running that an integer is at least 0.
+    pub(super) fn require_natural(&mut self, value: NodeId, message: &str, span: Span) {
+        let zero = self.graph.int(0);
+        let holds = self.graph.map(&elementwise::GREATER_EQUAL, &[value, zero]);
+        self.check(CheckKind::Assert { message: Some(message.to_string()) }, holds, None, span);
     }
 
     /// Brings operands to one shape.
@@ -227,7 +233,7 @@ impl Checker<'_> {
             let declared = self.scope.bindings().find(|binding| {
                 binding.name == **name
                     && matches!(&binding.value, Value::Array { id, .. }
-                        if self.graph.as_size(*id).is_some_and(|size| size.as_var() == Some(name)))
+                        if self.graph.as_extent(*id).is_some_and(|size| size.as_var() == Some(name)))
             });
             match declared {
                 Some(binding) => error.label(binding.span, format!("{name} is the size of this axis")),

@@ -285,6 +285,13 @@ pub struct Input {
     pub ty: Type,
 }
 
+/// How many index variables and marks there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    vars: usize,
+    marks: u32,
+}
+
 /// A function as a graph.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
@@ -301,6 +308,8 @@ pub struct Graph {
     nodes: Vec<Node>,
     unique: FxHashMap<(Op, Vec<NodeId>, Type), NodeId>,
     vars: Vec<Var>,
+    /// How many of the index variables are in use: the others are of statements that were begun and are checked again.
+    used_vars: usize,
     marks: u32,
     /// Sizes that are known only when running: the scalar that each is read from.
     dynamic: BTreeMap<SizeVar, NodeId>,
@@ -360,8 +369,23 @@ impl Graph {
 
     /// A fresh index variable over `0..extent`.
     pub fn new_var(&mut self, name: impl Into<String>, extent: Size) -> VarId {
-        self.vars.push(Var { name: name.into(), extent });
-        VarId(self.vars.len() as u32 - 1)
+        let (var, position) = (Var { name: name.into(), extent }, self.used_vars);
+        match self.vars.get_mut(position) {
+            Some(abandoned) => *abandoned = var,
+            None => self.vars.push(var),
+        }
+        self.used_vars += 1;
+        VarId(position as u32)
+    }
+
+    /// How many names of its own the graph has given out.
+    pub fn names(&self) -> Names {
+        Names { vars: self.used_vars, marks: self.marks }
+    }
+
+    /// Gives the names since then out again: what is built once more in the same way are the same nodes, whose values may be known.
+    pub fn reuse_names(&mut self, since: Names) {
+        (self.used_vars, self.marks) = (since.vars, since.marks);
     }
 
     /// Adds a parameter.
@@ -424,7 +448,7 @@ impl Graph {
 
     /// The size that a scalar is the value of: found out when running, unless it is known.
     pub fn dynamic_size(&mut self, value: NodeId) -> Size {
-        if let Some(size) = self.as_size(value) {
+        if let Some(size) = self.as_extent(value) {
             return size;
         }
         let taken = |name: &str| self.dynamic.contains_key(name) || self.reserved.contains(name);

@@ -106,7 +106,9 @@ impl<'a> Copier<'a> {
         if self.dynamic.contains_key(name) {
             return;
         }
-        let size = match target.as_size(to) {
+        let size = match target.as_extent(to) {
+            // An axis of a negative size is empty.
+            Some(size) if size.as_const().is_some_and(|size| size < 0) => Size::from(0),
             Some(size) => size,
             None if self.renames => target.dynamic_size(to),
             None => {
@@ -174,7 +176,10 @@ impl<'a> Copier<'a> {
         let node = self.source.node(id);
         let (op, inputs, ty) = (self.op(target, &node.op), self.inputs(id), self.ty(&node.ty));
         target.span = node.span;
+        let may_fall = matches!((&node.op, &op), (Op::Size(old), Op::Size(new))
+            if old.is_nonnegative() && !new.is_nonnegative());
         let copied = target.add(op, inputs, ty);
+        let copied = if may_fall { target.no_less_than_nothing(copied) } else { copied };
         self.set(id, copied);
         self.note(target, id);
         copied

@@ -210,7 +210,7 @@ impl Interpreter<'_> {
         for value in self.graph.size_values(id) {
             let known = self.values[value.0 as usize].as_ref().and_then(|value| value.data.first().copied());
             if let (Some(name), Some(known)) = (self.graph.dynamic_name(value), known) {
-                self.sizes.insert(name.clone(), known.int());
+                self.sizes.insert(name.clone(), known.int().max(0));
             }
         }
     }

@@ -164,7 +164,7 @@ impl Lowering<'_> {
         let counter = self.counter();
         self.counters.insert(binder.counter, counter);
         self.mark_variables(binder);
-        let limit = match self.graph.as_size(parts.limit) {
+        let limit = match self.graph.as_extent(parts.limit) {
             Some(size) => Scalar::Size(size),
             None => Scalar::Buffer(self.held(parts.limit)?),
         };

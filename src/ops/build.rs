@@ -44,17 +44,6 @@ impl Graph {
         }
     }
 
-    /// The size that a scalar integer node stands for, if it is known when compiling.
-    pub fn as_size(&self, id: NodeId) -> Option<Size> {
-        match &self.node(id).op {
-            Op::Const(Constant::Int(value)) => Some(Size::from(*value)),
-            Op::Size(size) => Some(size.clone()),
-            _ => match self.known(id) {
-                Some(value) => Some(Size::from(value)),
-                None => self.dynamic_name(id).map(|name| Size::var(name)),
-            },
-        }
-    }
 
     /// The constant behind a node, seen through broadcasts.
     pub fn as_constant(&self, id: NodeId) -> Option<Constant> {

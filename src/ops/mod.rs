@@ -14,6 +14,7 @@ mod movement;
 pub mod reduction;
 pub mod routine;
 pub mod rules;
+mod sizes;
 mod substitute;
 
 pub use contraction::Labels;

@@ -191,7 +191,7 @@ fn constant_index(g: &Graph, cost: NodeId) -> FxHashSet<NodeId> {
         Op::Checkpoint => g.node(cost).inputs.first().map_or_else(FxHashSet::default, |cost| constant_index(g, *cost)),
         Op::Gather { .. } => {
             let indexes = &g.node(cost).inputs[1..];
-            indexes.iter().copied().filter(|&index| g.as_size(index).is_some()).collect()
+            indexes.iter().copied().filter(|&index| g.as_extent(index).is_some()).collect()
         }
         _ => FxHashSet::default(),
     }

@@ -318,6 +318,7 @@ impl Runner<'_, '_> {
     fn checked_statement(&mut self, statement: &Statement) -> Checking<Option<Effect>> {
         loop {
             let (checks, warnings) = (self.checker.graph.checks.len(), self.checker.warnings.len());
+            let names = self.checker.graph.names();
             self.checker.scope.begin();
             let done = effect(&mut self.checker, statement);
             self.values.extend(self.checker.loaded.drain(..));
@@ -332,6 +333,7 @@ impl Runner<'_, '_> {
             });
             self.checker.graph.know(wanted, value.unwrap_or(0));
             self.checker.start_again(checks, warnings);
+            self.checker.graph.reuse_names(names);
         }
     }
 

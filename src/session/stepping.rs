@@ -196,12 +196,14 @@ impl Runner<'_, '_> {
     /// Checks something; whenever a size is needed that only running tells, what it depends on is run first.
     pub(super) fn asking<T>(&mut self, check: impl Fn(&mut Self) -> Checking<T>) -> Checking<T> {
         loop {
+            let names = self.checker.graph.names();
             let done = check(self);
             self.take_loaded();
             let Some(wanted) = self.checker.wanted.take() else { return done };
             self.flush(Vec::new())?;
             let value = self.integer(wanted)?;
             self.checker.graph.know(wanted, value);
+            self.checker.graph.reuse_names(names);
         }
     }
 

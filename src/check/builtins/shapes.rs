@@ -8,7 +8,7 @@ use crate::check::call::Call;
 use crate::check::operators::Operand;
 use crate::check::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{NodeId, Size};
+use crate::graph::{Graph, NodeId, Size};
 use crate::syntax::ast::{Expr, ExprKind};
 
 pub(super) const ALL: &[Builtin] = &[
@@ -122,7 +122,7 @@ pub(super) const ALL: &[Builtin] = &[
             let parts: Vec<NodeId> = sizes
                 .iter()
                 .map(|size| {
-                    let value = c.graph.size_value(size);
+                    let value = count(&mut c.graph, size);
                     c.graph.expand(value, 0)
                 })
                 .collect();
@@ -139,8 +139,10 @@ pub(super) const ALL: &[Builtin] = &[
                     .help("write shape(x)[0] for the first size: axes are counted from 0"));
             }
             let operand = only(c, call)?;
-            let elements = c.graph.ty(operand.id).elements();
-            Ok(Value::array(c.graph.size_value(&elements)))
+            let sizes = c.graph.shape(operand.id).to_vec();
+            let counts: Vec<NodeId> = sizes.iter().map(|size| count(&mut c.graph, size)).collect();
+            let elements = counts.into_iter().reduce(|a, b| c.graph.times(a, b));
+            Ok(Value::array(elements.unwrap_or_else(|| c.graph.int(1))))
         },
     },
     Builtin {
@@ -156,7 +158,7 @@ pub(super) const ALL: &[Builtin] = &[
             }
             let operand = c.as_operand(&value, expr.span)?;
             match c.graph.shape(operand.id).first().cloned() {
-                Some(size) => Ok(Value::array(c.graph.size_value(&size))),
+                Some(size) => Ok(Value::array(count(&mut c.graph, &size))),
                 None => Err(Diagnostic::error(codes::RANK, operand.span, "a scalar has no length")),
             }
         },
@@ -323,4 +325,10 @@ fn concat(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     let dtype = c.common_dtype(&operands);
     let parts: Vec<NodeId> = operands.iter().map(|o| c.graph.cast(o.id, dtype)).collect();
     Ok(Value::array(c.graph.concat(&parts, axis)))
+}
+
+/// How many elements an axis has: none if its size comes out negative.
+fn count(g: &mut Graph, size: &Size) -> NodeId {
+    let value = g.size_value(size);
+    if size.is_nonnegative() { value } else { g.no_less_than_nothing(value) }
 }

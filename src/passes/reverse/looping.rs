@@ -74,7 +74,7 @@ impl Parts {
 
     /// Whether the number of iterations is known before the loop is run.
     pub(super) fn is_counted(&self, g: &Graph) -> bool {
-        g.as_constant(self.again) == Some(Constant::Bool(true)) && g.as_size(self.limit).is_some()
+        g.as_constant(self.again) == Some(Constant::Bool(true)) && g.as_extent(self.limit).is_some()
     }
 }
 
@@ -98,7 +98,7 @@ pub(super) fn trips(g: &mut Graph, id: NodeId, parts: &Parts) -> (NodeId, Size) 
     if g.as_constant(parts.again) != Some(Constant::Bool(true)) {
         return (id, g.dynamic_size(id));
     }
-    match g.as_size(parts.limit) {
+    match g.as_size(parts.limit).filter(Size::is_nonnegative) {
         Some(size) => (parts.limit, size),
         None => {
             let zero = g.int(0);

@@ -118,7 +118,7 @@ impl Tables {
             let mut values = values.iter().filter_map(|var| g.dynamic_value(var));
             values.all(|value| g.node(value).free.iter().all(|var| g.depends_on(self.loop_node, *var)))
         };
-        let known = g.as_size(parts.limit).filter(|size| parts.is_counted(g) && outside(size));
+        let known = g.as_extent(parts.limit).filter(|size| parts.is_counted(g) && outside(size));
         let mut inner = place.clone();
         inner.states.extend(&parts.binder.states);
         let trips = match known {
