@@ -176,12 +176,16 @@ impl Checker<'_> {
     /// The index counted from the front, with a check unless it is proved to be in range.
     fn in_range(&mut self, index: NodeId, extent: &Size, axis: usize, span: Span) -> Result<NodeId> {
         if let Some(value) = self.graph.as_size(index).and_then(|size| size.as_const()) {
-            if let Some(extent) = extent.as_const()
-                && !(-extent..extent).contains(&value)
-            {
-                return Err(self.out_of_range(value, extent, axis, span));
+            let known = extent.as_const();
+            let outside = known.filter(|extent| !(-*extent..*extent).contains(&value));
+            match outside {
+                // Where control may never come it is no error yet.
+                Some(extent) if self.flow.guards.is_empty() => {
+                    return Err(self.out_of_range(value, extent, axis, span));
+                }
+                _ => {}
             }
-            if value < 0 {
+            if value < 0 && outside.is_none() {
                 let from_end = extent.plus(&Size::from(value));
                 self.require_nonnegative(
                     &from_end,

@@ -169,9 +169,12 @@ impl Checker<'_> {
     pub(super) fn require_nonnegative(&mut self, size: &Size, message: &str, span: Span) -> Result<()> {
         match size.as_const() {
             Some(0..) => Ok(()),
-            Some(_) => Err(Diagnostic::error(codes::SIZES, span, message.to_string())),
+            // Where control may never come it is no error yet.
+            Some(_) if self.flow.guards.is_empty() => {
+                Err(Diagnostic::error(codes::SIZES, span, message.to_string()))
+            }
             None if size.is_nonnegative() => Ok(()),
-            None => {
+            _ => {
                 let value = self.graph.size_value(size);
                 self.require_natural(value, message, span);
                 Ok(())
