@@ -335,6 +335,12 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         let start = self.w.ins().iadd(start, constant);
         let kept: Vec<usize> = self.plan.kept_loops().collect();
         self.fill_from(&kept, start, &offset.times(&bytes), value);
+        for total in self.plan.totals.iter().skip(1) {
+            let element =
+                crate::ops::elementwise::Value::F64(total.kind.identity).cast(self.plan.buffers[total.buffer]);
+            let (value, address) = (lanes::constant(self.w, Lanes::One, element), self.w.buffer(total.buffer));
+            self.w.ins().store(super::writer::aligned(), value, address, 0);
+        }
         let zero = self.w.integer(0);
         self.w.ins().return_(&[zero]);
     }

@@ -4,7 +4,8 @@
 //! Always holds: the order in which a reduction combines elements depends on the extents of its loops alone.
 //!
 //! A vectorised reduction carries [`UNROLL`] vectors, then one scalar for the remainder. They are combined pairwise, then
-//! lane by lane, then with the scalar.
+//! lane by lane, then with the scalar. Where several reductions share a loop, the first vectors of all stand before the second ones
+//! and so on, last the scalars.
 
 use super::body::Round;
 use super::lanes::{self, LaneCode, Lanes, reg};
@@ -69,7 +70,12 @@ impl NestWriter<'_, '_, '_> {
             let worst = lanes::constant(self.w, Lanes::One, Element::F64(kind.identity).cast(dtype));
             return vec![worst, self.w.integer(-1)];
         }
-        self.accumulators(kind, dtype, self.reduction_lanes())
+        let lanes = self.reduction_lanes();
+        let plan = self.plan;
+        let each: Vec<Vec<Value>> =
+            plan.totals.iter().map(|total| self.accumulators(total.kind, plan.dtypes[total.value], lanes)).collect();
+        let slots = each.iter().map(Vec::len).max().unwrap_or(0);
+        (0..slots).flat_map(|slot| each.iter().filter_map(move |own| own.get(slot).copied())).collect()
     }
 
     /// The accumulators of a reduction to a value.
@@ -87,15 +93,20 @@ impl NestWriter<'_, '_, '_> {
 
     /// Combines the accumulators and stores the result.
     pub(super) fn finish_reduction(&mut self, accumulators: Vec<Value>) {
-        let Sink::Reduce { kind, value, .. } = &self.plan.nest.sink else { return };
-        let address = self.base(self.sink_slot());
-        let dtype = self.plan.dtypes[*value];
-        let result = match accumulators.as_slice() {
-            [_, position] if kind.positional => *position,
-            [] => return,
-            all => self.merged(kind, dtype, all),
-        };
-        self.w.ins().store(aligned(), result, address, 0);
+        let plan = self.plan;
+        let first = self.base(self.sink_slot());
+        if let ([total], [_, position]) = (plan.totals.as_slice(), accumulators.as_slice())
+            && total.kind.positional
+        {
+            self.w.ins().store(aligned(), *position, first, 0);
+            return;
+        }
+        for (index, total) in plan.totals.iter().enumerate() {
+            let own: Vec<Value> = accumulators.iter().skip(index).step_by(plan.totals.len()).copied().collect();
+            let result = self.merged(total.kind, plan.dtypes[total.value], &own);
+            let address = if index == 0 { first } else { self.w.buffer(total.buffer) };
+            self.w.ins().store(aligned(), result, address, 0);
+        }
     }
 
     /// The value of a reduction, from its accumulators.
@@ -162,12 +173,13 @@ impl NestWriter<'_, '_, '_> {
             Sink::Reduce { kind, value, position: Some(position), .. } if self.reduction_lanes() == Lanes::One => {
                 self.keep_better(kind, *value, *position, round, accumulators);
             }
-            Sink::Reduce { kind, value, .. } => {
-                let kind = kind.extremum();
-                for (part, accumulator) in accumulators.iter_mut().enumerate() {
-                    let value = self.operand(*value, round, part);
-                    let dtype = plan.dtypes[plan.result()];
-                    *accumulator = self.combine(kind, dtype, round.lanes, *accumulator, value);
+            Sink::Reduce { .. } => {
+                for (part, accumulators) in accumulators.chunks_mut(plan.totals.len().max(1)).enumerate() {
+                    for (total, accumulator) in plan.totals.iter().zip(accumulators) {
+                        let (kind, dtype) = (total.kind.extremum(), plan.dtypes[total.value]);
+                        let value = self.operand(total.value, round, part);
+                        *accumulator = self.combine(kind, dtype, round.lanes, *accumulator, value);
+                    }
                 }
             }
             Sink::Accumulate { kind, value, buffer, offset } => {

@@ -246,7 +246,7 @@ impl Inst {
     }
 
     /// The same of values that are elsewhere now.
-    pub(super) fn renamed(&self, moved: &[Value]) -> Inst {
+    pub(crate) fn renamed(&self, moved: &[Value]) -> Inst {
         let mut inst = self.clone();
         match &mut inst {
             Inst::Const(..) => {}

@@ -46,6 +46,7 @@ pub fn lower(graph: &Graph) -> Result<Kernel> {
     lowering.kernel.bounds = bounds::of_sizes(graph, &lowering.kernel.found);
     lowering.run()?;
     lowering.kernel.steps = lowering.steps;
+    super::totals::gather(&mut lowering.kernel);
     super::reuse::reuse(&mut lowering.kernel);
     Ok(lowering.kernel)
 }

@@ -20,6 +20,7 @@ mod schedule;
 mod structured;
 mod tighten;
 mod together;
+mod totals;
 mod verify;
 
 pub use cost::{Cost, Moment, Unknown, Work};
