@@ -7,7 +7,7 @@ use super::ir::{Affine, BufferId, Inst, Kernel, Nest, Sink, Step};
 use crate::runtime::reduce::Merge;
 
 /// The most reductions of a run: each has registers of its own.
-const MOST: usize = 4;
+pub(super) const MOST: usize = 4;
 
 /// How many steps a reduction is moved at most, so that the time for it does not grow with the program.
 const FARTHEST: usize = 32;
@@ -17,8 +17,8 @@ pub(super) fn gather(kernel: &mut Kernel) {
     gather_steps(&mut kernel.steps);
 }
 
-fn gather_steps(steps: &mut Vec<Step>) {
-    steps.iter_mut().flat_map(Step::blocks_mut).for_each(gather_steps);
+fn gather_steps(steps: &mut [Step]) {
+    steps.iter_mut().flat_map(Step::blocks_mut).for_each(|inner| gather_steps(inner));
     for at in 1..steps.len() {
         if let Some(place) = place(&steps[..=at]).filter(|place| *place < at) {
             steps[place..=at].rotate_right(1);
@@ -75,10 +75,18 @@ fn is_beside(earlier: &Nest, later: &Nest) -> bool {
     earlier.loops == later.loops && a != b && free(earlier) && free(later)
 }
 
-/// Whether both go through the same array.
+/// Whether both go through the same array, or through numbers that the loop counts.
 fn meets(earlier: &Nest, later: &Nest) -> bool {
-    let moving = |nest| reads(nest).filter(|(_, at)| !at.loops.is_empty()).map(|(buffer, _)| buffer);
-    moving(earlier).any(|buffer| moving(later).any(|other| other == buffer))
+    let moving = |nest: &Nest| -> Vec<Option<BufferId>> {
+        let of = |inst: &Inst| match inst {
+            Inst::Load(buffer, at) if !at.loops.is_empty() => Some(Some(*buffer)),
+            Inst::Index(at) if !at.loops.is_empty() => Some(None),
+            _ => None,
+        };
+        nest.body.iter().filter_map(of).collect()
+    };
+    let first = moving(earlier);
+    moving(later).iter().any(|other| first.contains(other))
 }
 
 /// Whether a nest may run before a step instead of behind it.
