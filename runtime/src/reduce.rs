@@ -29,7 +29,7 @@ pub enum Merge {
 }
 
 impl Merge {
-    const ALL: [Merge; 6] = [Merge::Sum, Merge::Product, Merge::Max, Merge::Min, Merge::Any, Merge::All];
+    pub(super) const ALL: [Merge; 6] = [Merge::Sum, Merge::Product, Merge::Max, Merge::Min, Merge::Any, Merge::All];
 
     /// The merge of the reduction with that name.
     pub fn of(name: &str) -> Option<Merge> {
@@ -77,7 +77,7 @@ macro_rules! floats {
 }
 
 /// The bits of an element, in the low bytes.
-fn merged(merge: Merge, dtype: DType, a: u64, b: u64) -> u64 {
+pub(super) fn merged(merge: Merge, dtype: DType, a: u64, b: u64) -> u64 {
     match dtype {
         DType::F64 => floats!(merge, f64::from_bits(a), f64::from_bits(b)).to_bits(),
         DType::F32 => u64::from(floats!(merge, f32::from_bits(a as u32), f32::from_bits(b as u32)).to_bits()),

@@ -18,7 +18,7 @@ use super::structured;
 use super::target::has_vectors;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{Call, Kernel, Matrix, Nest, Product, Sink, Step, run_end};
+use crate::loops::{BufferId, Call, Kernel, Matrix, Nest, Product, Sink, Step, run_end};
 use crate::runtime::array::DType;
 use crate::runtime::reduce::Merge;
 use crate::runtime::routine;
@@ -291,6 +291,8 @@ fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {
         w.call("parallel_for", &[context, address, frame, extent, work, fault], &[types::I64])
     } else if let Some(merges) = plan.merges() {
         run_reduction(w, params, function, (plan, &merges, extent))
+    } else if let Some((merge, partial)) = plan.adds_rows() {
+        run_columns(w, params, function, (plan, merge, partial, extent))
     } else {
         let zero = w.integer(0);
         let call = w.cursor.ins().call(function, &[frame, zero, extent, fault]);
@@ -325,6 +327,27 @@ fn run_reduction(
     let request = on_stack(w, &table);
     let address = w.ins().func_addr(types::I64, function);
     w.call("parallel_reduce", &[context, address, request, fault], &[types::I64])
+}
+
+/// Adds row upon row, in blocks of rows, with a table as `runtime::columns::Request` has it.
+fn run_columns(
+    w: &mut Writer,
+    params: &[Value],
+    function: FuncRef,
+    (plan, merge, partial, extent): (&Plan, Merge, BufferId, Value),
+) -> Option<Value> {
+    let &[context, frame, fault] = params else { return None };
+    let offset = collapse::offset(&plan.nest.sink);
+    let (dtype, loops) = (plan.buffers[plan.target()], plan.nest.loops.iter().enumerate());
+    let columns = Size::product(loops.filter(|(index, _)| offset.factor(*index).as_const() != Some(0)).map(|(_, n)| n));
+    let work = Size::product(plan.nest.loops.iter().skip(1)).times(&Size::from(plan.cost()));
+    let (slots, slot) = (w.frame_slots(), w.buffer_slot(plan.target()));
+    let mut table = vec![frame, w.integer(slots), w.integer(slot)];
+    table.extend([routine::code(dtype), merge.code()].map(|code| w.integer(code)));
+    table.extend([w.buffer(partial), w.size(&columns), extent, w.size(&work)]);
+    let request = on_stack(w, &table);
+    let address = w.ins().func_addr(types::I64, function);
+    w.call("parallel_columns", &[context, address, request, fault], &[types::I64])
 }
 
 /// Calls the matrix product with a table of its sizes and operands, as `runtime::product::Request` has it.

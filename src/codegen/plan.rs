@@ -135,6 +135,17 @@ impl Plan {
         if whole { self.totals.iter().map(merge).collect() } else { None }
     }
 
+    /// How partial results of blocks of the outermost loop are merged, and where they are kept, if it adds row upon row.
+    pub(super) fn adds_rows(&self) -> Option<(Merge, BufferId)> {
+        let Sink::Accumulate { kind, buffer, offset, partial: Some(partial), .. } = &self.nest.sink else {
+            return None;
+        };
+        let reads_itself = |inst: &Inst| matches!(inst, Inst::Load(from, _) if from == buffer);
+        let still = self.depth() > 0 && offset.factor(0).as_const() == Some(0) && offset.values.is_empty();
+        let plain = !self.buffers[*buffer].is_half() && !self.nest.body.iter().any(reads_itself);
+        Some((Merge::of(kind.name).filter(|_| still && plain)?, *partial))
+    }
+
     /// The value that goes into the sink.
     pub(super) fn result(&self) -> Value {
         match &self.nest.sink {

@@ -182,7 +182,7 @@ impl NestWriter<'_, '_, '_> {
                     }
                 }
             }
-            Sink::Accumulate { kind, value, buffer, offset } => {
+            Sink::Accumulate { kind, value, buffer, offset, .. } => {
                 let dtype = plan.buffers[*buffer];
                 if let [accumulator] = accumulators {
                     for part in 0..round.unroll {
