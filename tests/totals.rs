@@ -52,6 +52,44 @@ fn a_reduction_gives_the_same_bits_beside_others_as_alone() {
 }
 
 #[test]
+fn rows_give_the_same_bits_beside_others_as_alone() {
+    let rows = [
+        "sum(x, axis=1)",
+        "max(x, axis=1)",
+        "sum(x * x, axis=1)",
+        "min(x, axis=1)",
+        "sum(x * y, axis=1)",
+        "sum(exp(x), axis=1)",
+        "argmax(x, axis=1)",
+        "sum(f32(x), axis=1)",
+        "any(x > 0.99, axis=1)",
+        "softmax(x, axis=1)",
+        "sum(x[:, :3], axis=1)",
+    ];
+    for (n, m) in [(0, 4), (1, 7), (3, 1000), (20, 5), (17, 70_001), (5000, 10), (2000, 129)] {
+        let x = Array2::from_shape_fn((n, m), |(i, j)| ((i * 7919 + j * 31) % 10_007) as f64 / 10_007.0);
+        let y = Array1::from_shape_fn(m, |j| (j * 31 % 1009) as f64 / 1009.0);
+        let arguments = [ArrayView::from(&x), ArrayView::from(&y)];
+        let source = |body: &str| format!("fn f(x: f64[n, m], y: f64[m]) = ({body}, 0.0 * y[0])");
+        let alone: Vec<Vec<u64>> = rows.iter().map(|row| bits(1, &source(row), &arguments).swap_remove(0)).collect();
+        for threads in [1, 2, 3] {
+            let together = bits(threads, &source(&rows.join(", ")), &arguments);
+            for (row, (alone, together)) in rows.iter().zip(alone.iter().zip(&together)) {
+                assert_eq!(alone, together, "{row} of {n} × {m} on {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_nothing_have_identities() {
+    let source = "fn f(x: f64[n, m]) = (sum(x, axis=1), prod(x, axis=1), any(x > 0.0, axis=1))";
+    let results = bits(1, source, &[ArrayView::from(&Array2::<f64>::zeros((3, 0)))]);
+    let values: Vec<Vec<f64>> = results.into_iter().map(|all| all.into_iter().map(f64::from_bits).collect()).collect();
+    assert_eq!(values, [[0.0; 3], [1.0; 3], [0.0; 3]]);
+}
+
+#[test]
 fn sums_of_columns_have_the_same_bits_on_all_threads() {
     let source = "fn f(x: f64[n, m]) = (sum(x, axis=0), max(x, axis=0), sum(f32(x), axis=0), any(x > 0.99, axis=0), sum(i64(x * 9), axis=0))";
     for (n, m) in [(1, 3), (3, 1), (100_003, 1), (100_003, 10), (5000, 64), (1000, 1000), (20, 5000), (4, 100_000)] {

@@ -18,7 +18,7 @@ use super::structured;
 use super::target::has_vectors;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{BufferId, Call, Kernel, Matrix, Nest, Product, Sink, Step, run_end};
+use crate::loops::{BufferId, Call, Kernel, MOST, Matrix, Nest, Product, Sink, Step, run_end};
 use crate::runtime::array::DType;
 use crate::runtime::reduce::Merge;
 use crate::runtime::routine;
@@ -70,15 +70,18 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
     }
     for (index, run) in runs.into_iter().enumerate() {
         let Some(nests) = plans.get(run.clone()) else { continue };
-        let members = nests.iter().map(|(nest, planned)| Member::new(nest, &planned.plan, planned.id?));
-        let Some(members) = members.collect::<Option<Vec<Member>>>() else { continue };
+        // What is part of another's loop has no function.
+        let called = nests.iter().filter_map(|(nest, planned)| planned.id.map(|id| (nest, planned, id)));
+        let members = called.map(|(nest, planned, id)| Member::new(nest, &planned.plan, id));
+        let members = members.collect::<Option<Vec<Member>>>().filter(|members| members.len() > 1);
+        let (Some(members), nests) = (members, nests.len()) else { continue };
         let mut named = declare(module, format!("{label}group{index}"), 4)?;
         let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
         group::write(&mut writer, &params, &members);
         writer.finish()?;
         if let Some((nest, planned)) = plans.get_mut(run.start) {
             let extent = nest.loops.first().cloned().unwrap_or_else(Size::one);
-            planned.group = Some(Group { id: named.id, members, extent });
+            planned.group = Some(Group { id: named.id, members, nests, extent });
         }
         all.push(named);
     }
@@ -127,6 +130,8 @@ pub(super) struct Planned {
 struct Group {
     id: FuncId,
     members: Vec<Member>,
+    /// How many nests they are, those that share a loop included.
+    nests: usize,
     extent: Size,
 }
 
@@ -146,11 +151,11 @@ fn together(steps: &[Step], next: &mut usize, runs: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Lets nests of a run that are reductions of everything share a loop: as many at a time as may.
+/// Lets nests of a run that reduce share a loop: as many at a time as may.
 fn join(kernel: &Kernel, run: &mut [(&Nest, Planned)], vectors: bool) {
     let mut rest = run;
     while rest.len() > 1 {
-        let longest = (2..=rest.len()).rev().find_map(|count| {
+        let longest = (2..=rest.len().min(MOST)).rev().find_map(|count| {
             let nests: Vec<(&Nest, &Plan)> =
                 rest[..count].iter().map(|(nest, planned)| (*nest, &planned.plan)).collect();
             joined::joined(kernel, &nests, vectors).map(|plan| (count, plan))
@@ -246,7 +251,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
             return 0;
         };
         if let Some(group) = &planned.group {
-            let more = group.members.len() - 1;
+            let more = group.nests - 1;
             let all: Vec<&Planned> = std::iter::once(planned).chain(self.plans.by_ref().take(more)).collect();
             let params = &self.params;
             group::run(&mut self.w, params, (group.id, &group.members, &group.extent), |w| {

@@ -1,11 +1,11 @@
-//! Reductions of everything in one loop: their bodies one behind the other, with accumulators for each.
+//! Reductions in one loop, of everything or of each row: their bodies one behind the other, with accumulators for each.
 //!
-//! In: nests that run together, each of which reduces the same iterations to one number. Out: one plan for all of them.
+//! In: nests that run together, each of which reduces the same iterations. Out: one plan for all of them.
 //! Always holds: the plan computes each result as the nest alone would, to the last bit.
 
 use super::collapse::offset;
 use super::plan::{Plan, need_operands};
-use crate::loops::{Affine, BufferId, Kernel, Nest, Sink, Value};
+use crate::loops::{BufferId, Inst, Kernel, Nest, Sink, Value};
 use crate::ops::Reduction;
 
 /// A result of a reduction.
@@ -15,7 +15,7 @@ pub(super) struct Total {
     pub(super) kind: &'static Reduction,
     /// What.
     pub(super) value: Value,
-    /// Where to: the element at the sink's offset.
+    /// Where to, at the sink's offset.
     pub(super) buffer: BufferId,
 }
 
@@ -32,7 +32,8 @@ pub(super) fn joined(kernel: &Kernel, nests: &[(&Nest, &Plan)], vectors: bool) -
     let (first, _) = nests.first()?;
     let mut nest = Nest { body: Vec::new(), ..(*first).clone() };
     let mut totals = Vec::new();
-    for (other, alone) in nests {
+    for (other, _) in nests {
+        let total = Total::of(other).filter(|_| is_beside(first, other))?;
         let mut moved: Vec<Value> = Vec::new();
         for inst in &other.body {
             let inst = inst.renamed(&moved);
@@ -42,11 +43,12 @@ pub(super) fn joined(kernel: &Kernel, nests: &[(&Nest, &Plan)], vectors: bool) -
                 nest.body.push(inst);
             }
         }
-        let total = Total::of(other)?;
         totals.push(Total { value: *moved.get(total.value)?, ..total });
-        if *offset(&other.sink) != Affine::default() || alone.merges().is_none() {
-            return None;
-        }
+    }
+    // None reads what another writes.
+    let results: Vec<BufferId> = totals.iter().map(|total| total.buffer).collect();
+    if nest.body.iter().any(|inst| matches!(inst, Inst::Load(buffer, _) if results.contains(buffer))) {
+        return None;
     }
     if let (Sink::Reduce { value, .. }, Some(total)) = (&mut nest.sink, totals.first()) {
         *value = total.value;
@@ -55,14 +57,27 @@ pub(super) fn joined(kernel: &Kernel, nests: &[(&Nest, &Plan)], vectors: bool) -
     nests.iter().all(|(_, alone)| is_computed_alike(&plan, alone)).then_some(plan)
 }
 
+/// Whether two nests reduce the same loops to values at the same places.
+fn is_beside(first: &Nest, other: &Nest) -> bool {
+    let reduced = |nest: &Nest| match &nest.sink {
+        Sink::Reduce { loops, position: None, offset, .. } if offset.values.is_empty() => Some(*loops),
+        _ => None,
+    };
+    let same = reduced(first).is_some() && reduced(first) == reduced(other);
+    same && first.loops == other.loops && offset(&first.sink) == offset(&other.sink)
+}
+
 /// Whether elements are combined in the same order.
 fn is_computed_alike(plan: &Plan, alone: &Plan) -> bool {
     let lanes = |plan: &Plan| plan.stages.last().map(|stage| stage.lanes);
+    // Reductions of everything are cut into blocks, whose results are merged.
+    let whole = plan.kept == 0;
+    let blocks = plan.merges().is_some() && alone.merges().is_some() && alone.blocks_as() == plan.blocks_as();
     plan.nest.loops == alone.nest.loops
         && lanes(plan) == lanes(alone)
-        && plan.merges().is_some()
+        && !alone.across
         && alone.counts_bytes().is_none()
-        && alone.blocks_as() == plan.blocks_as()
+        && (!whole || blocks)
 }
 
 impl Plan {

@@ -8,9 +8,12 @@
 //! and so on, last the scalars.
 
 use super::body::Round;
+use super::collapse::offset;
+use super::joined::Total;
 use super::lanes::{self, LaneCode, Lanes, reg};
 use super::nest::NestWriter;
 use super::writer::aligned;
+use crate::graph::Size;
 use crate::loops::Sink;
 use crate::ops::elementwise::Value as Element;
 use crate::ops::{Code, Reduction};
@@ -104,9 +107,25 @@ impl NestWriter<'_, '_, '_> {
         for (index, total) in plan.totals.iter().enumerate() {
             let own: Vec<Value> = accumulators.iter().skip(index).step_by(plan.totals.len()).copied().collect();
             let result = self.merged(total.kind, plan.dtypes[total.value], &own);
-            let address = if index == 0 { first } else { self.w.buffer(total.buffer) };
+            let address = if index == 0 { first } else { self.total_address(total) };
             self.w.ins().store(aligned(), result, address, 0);
         }
+    }
+
+    /// Where a result goes that is not the sink's own.
+    fn total_address(&mut self, total: &Total) -> Value {
+        let plan = self.plan;
+        let (offset, bytes) = (offset(&plan.nest.sink), Size::from(plan.buffers[total.buffer].size() as i64));
+        let mut address = self.w.buffer(total.buffer);
+        if offset.constant.as_const() != Some(0) {
+            let constant = self.w.size(&offset.constant.times(&bytes));
+            address = self.w.ins().iadd(address, constant);
+        }
+        for (index, factor) in &offset.loops {
+            let step = self.w.times_size(self.counters[*index], &factor.times(&bytes));
+            address = self.w.ins().iadd(address, step);
+        }
+        address
     }
 
     /// The value of a reduction, from its accumulators.

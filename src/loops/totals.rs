@@ -6,8 +6,8 @@
 use super::ir::{Affine, BufferId, Inst, Kernel, Nest, Sink, Step};
 use crate::runtime::reduce::Merge;
 
-/// The most reductions of a run: each has registers of its own.
-pub(super) const MOST: usize = 4;
+/// The most reductions that share a loop: each has registers of its own.
+pub const MOST: usize = 4;
 
 /// How many steps a reduction is moved at most, so that the time for it does not grow with the program.
 const FARTHEST: usize = 32;
