@@ -56,6 +56,7 @@ fn rows_give_the_same_bits_beside_others_as_alone() {
     let rows = [
         "sum(x, axis=1)",
         "max(x, axis=1)",
+        "mean(x, axis=1)",
         "sum(x * x, axis=1)",
         "min(x, axis=1)",
         "sum(x * y, axis=1)",

@@ -1,6 +1,7 @@
-//! Reductions of everything to one number that read the same array: side by side, so that one loop may do several of them.
+//! Reductions that read the same array: side by side, so that one loop may do several of them.
 //!
-//! In: the steps of a kernel. Out: the same steps, such reductions one behind the other; and where a run of them ends.
+//! In: the steps of a kernel. Out: the same steps, such reductions one behind the other; and where a run of those ends that reduce
+//! everything to one number.
 //! Always holds: no reduction of a run can fail or reads what another writes, and none is moved before what it needs.
 
 use super::ir::{Affine, BufferId, Inst, Kernel, Nest, Sink, Step};
@@ -29,9 +30,9 @@ fn gather_steps(steps: &mut [Step]) {
 /// Where the last of these steps may stand to share a loop with the one before it.
 fn place(steps: &[Step]) -> Option<usize> {
     let (last, before) = steps.split_last()?;
-    let next = total(last)?;
+    let next = reduction(last)?;
     for (position, step) in before.iter().enumerate().rev().take(FARTHEST) {
-        if total(step).is_some_and(|earlier| is_beside(earlier, next) && meets(earlier, next)) {
+        if reduction(step).is_some_and(|earlier| is_beside(earlier, next) && meets(earlier, next)) {
             return Some(position + 1);
         }
         let passes = matches!(step, Step::Nest(_) | Step::Product(_) | Step::Routine(_));
@@ -55,13 +56,23 @@ pub(super) fn run_end(steps: &[Step], at: usize) -> Option<usize> {
     (run.len() > 1).then_some(at + run.len())
 }
 
-/// The nest, if it reduces everything to one number and cannot fail.
-fn total(step: &Step) -> Option<&Nest> {
+/// The nest, if it reduces to values and cannot fail.
+fn reduction(step: &Step) -> Option<&Nest> {
     let Step::Nest(nest) = step else { return None };
-    let Sink::Reduce { kind, loops, position: None, offset, .. } = &nest.sink else { return None };
-    let whole = *loops > 0 && *loops == nest.loops.len() && *offset == Affine::default();
+    let Sink::Reduce { kind, loops: 1.., position: None, .. } = &nest.sink else { return None };
     let fails = nest.body.iter().any(|inst| matches!(inst, Inst::Check { .. }));
-    (whole && !fails && Merge::of(kind.name).is_some()).then_some(nest)
+    (!fails && Merge::of(kind.name).is_some()).then_some(nest)
+}
+
+/// The same, if it reduces everything to one number.
+fn total(step: &Step) -> Option<&Nest> {
+    let nest = reduction(step)?;
+    result_at(nest).filter(|(loops, at)| *loops == nest.loops.len() && **at == Affine::default()).map(|_| nest)
+}
+
+/// How many loops are reduced over, and where the result is.
+fn result_at(nest: &Nest) -> Option<(usize, &Affine)> {
+    if let Sink::Reduce { loops, offset, .. } = &nest.sink { Some((*loops, offset)) } else { None }
 }
 
 fn reads(nest: &Nest) -> impl Iterator<Item = (BufferId, &Affine)> {
@@ -72,7 +83,8 @@ fn reads(nest: &Nest) -> impl Iterator<Item = (BufferId, &Affine)> {
 fn is_beside(earlier: &Nest, later: &Nest) -> bool {
     let (a, b) = (earlier.sink.buffer(), later.sink.buffer());
     let free = |nest: &Nest| reads(nest).all(|(buffer, _)| buffer != a && buffer != b);
-    earlier.loops == later.loops && a != b && free(earlier) && free(later)
+    let same = earlier.loops == later.loops && result_at(earlier) == result_at(later);
+    same && a != b && free(earlier) && free(later)
 }
 
 /// Whether both go through the same array, or through numbers that the loop counts.
