@@ -300,6 +300,9 @@ impl NestWriter<'_, '_, '_> {
         for (value, base) in &bases[..stage.reads.len().min(bases.len())] {
             self.read_tile(*value, *base, round);
         }
+        if self.plan.totals.len() > 1 && stores && stage.writes.is_empty() {
+            return self.add_by_parts(stage, round, accumulators);
+        }
         let position = self.plan.only_position().filter(|_| round.lanes != Lanes::One);
         for value in stage.insts.iter().filter(|value| Some(**value) != position) {
             self.inner_instruction(*value, round);

@@ -12,6 +12,7 @@ use super::collapse::offset;
 use super::joined::Total;
 use super::lanes::{self, LaneCode, Lanes, reg};
 use super::nest::NestWriter;
+use super::plan::Stage;
 use super::writer::aligned;
 use crate::graph::Size;
 use crate::loops::Sink;
@@ -194,11 +195,7 @@ impl NestWriter<'_, '_, '_> {
             }
             Sink::Reduce { .. } => {
                 for (part, accumulators) in accumulators.chunks_mut(plan.totals.len().max(1)).enumerate() {
-                    for (total, accumulator) in plan.totals.iter().zip(accumulators) {
-                        let (kind, dtype) = (total.kind.extremum(), plan.dtypes[total.value]);
-                        let value = self.operand(total.value, round, part);
-                        *accumulator = self.combine(kind, dtype, round.lanes, *accumulator, value);
-                    }
+                    self.add_part(round, part, accumulators);
                 }
             }
             Sink::Accumulate { kind, value, buffer, offset, .. } => {
@@ -218,6 +215,25 @@ impl NestWriter<'_, '_, '_> {
                     self.store(dtype, new, address, round.lanes, part);
                 }
             }
+        }
+    }
+
+    /// One round of reductions that share a loop: one vector after the other, so that few registers are needed beside the
+    /// accumulators.
+    pub(super) fn add_by_parts(&mut self, stage: &Stage, round: &mut Round, accumulators: &mut [Value]) {
+        for (part, accumulators) in accumulators.chunks_mut(self.plan.totals.len()).enumerate() {
+            stage.insts.iter().for_each(|inst| self.inner_part(*inst, round, part));
+            self.add_part(round, part, accumulators);
+        }
+    }
+
+    /// Combines one vector of each result's values with its accumulator.
+    fn add_part(&mut self, round: &Round, part: usize, accumulators: &mut [Value]) {
+        let plan = self.plan;
+        for (total, accumulator) in plan.totals.iter().zip(accumulators) {
+            let (kind, dtype) = (total.kind.extremum(), plan.dtypes[total.value]);
+            let value = self.operand(total.value, round, part);
+            *accumulator = self.combine(kind, dtype, round.lanes, *accumulator, value);
         }
     }
 
