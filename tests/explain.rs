@@ -371,3 +371,14 @@ fn steps_say_what_they_fuse_and_why_they_end() {
     let text = explanation.text();
     assert!(text.contains("add, tanh; for 3, 4: several steps read it"), "{text}");
 }
+
+#[test]
+fn reductions_that_share_a_loop_say_so() {
+    let explanation = explained("fn f(x: f64[n]) = (mean(x), sum(x * x))", Some("f"), &[]);
+    let steps = json(&explanation)["parts"][0]["steps"].clone();
+    let steps = steps.as_array().unwrap();
+    let shared: Vec<bool> = steps.iter().map(|step| step["one_loop"].as_bool().unwrap()).collect();
+    assert_eq!(shared, [true, true, false]);
+    let text = explanation.text();
+    assert!(text.contains("reads the same array as the steps up to 2, in one loop"), "{text}");
+}

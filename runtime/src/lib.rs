@@ -14,6 +14,8 @@ pub mod argument;
 pub mod array;
 #[doc(hidden)]
 pub mod binder;
+#[doc(hidden)]
+pub mod columns;
 pub mod control;
 mod crew;
 pub mod embedded;

@@ -1,6 +1,7 @@
 //! Reductions of everything to one element, in blocks on several threads.
 //!
-//! In: a loop as a function of a range that writes one element, and its extent. Out: the element, merged from those of the blocks.
+//! In: a loop as a function of a range that writes one element, or one for each of several reductions, and its extent. Out: the
+//! elements, merged from those of the blocks.
 //! Always holds: blocks and the order in which they are merged depend on the extent and the work alone, so the result is the same to
 //! the last bit for every number of threads.
 #![allow(unsafe_code)]
@@ -28,7 +29,7 @@ pub enum Merge {
 }
 
 impl Merge {
-    const ALL: [Merge; 6] = [Merge::Sum, Merge::Product, Merge::Max, Merge::Min, Merge::Any, Merge::All];
+    pub(super) const ALL: [Merge; 6] = [Merge::Sum, Merge::Product, Merge::Max, Merge::Min, Merge::Any, Merge::All];
 
     /// The merge of the reduction with that name.
     pub fn of(name: &str) -> Option<Merge> {
@@ -76,12 +77,24 @@ macro_rules! floats {
 }
 
 /// The bits of an element, in the low bytes.
-fn merged(merge: Merge, dtype: DType, a: u64, b: u64) -> u64 {
+pub(super) fn merged(merge: Merge, dtype: DType, a: u64, b: u64) -> u64 {
     match dtype {
         DType::F64 => floats!(merge, f64::from_bits(a), f64::from_bits(b)).to_bits(),
         DType::F32 => u64::from(floats!(merge, f32::from_bits(a as u32), f32::from_bits(b as u32)).to_bits()),
         _ => merge.integers(a as i64, b as i64) as u64,
     }
+}
+
+/// A result, as generated code asks for it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The slot of the address that the result is written to, and how many bytes behind that address.
+    slot: i64,
+    offset: i64,
+    /// The element type, as `routine::code` numbers it, and the [`Merge`].
+    dtype: i64,
+    merge: i64,
 }
 
 /// What generated code asks for.
@@ -91,19 +104,35 @@ pub struct Request {
     /// The frame of the loop's function, and how many slots it has.
     frame: *const i64,
     slots: i64,
-    /// The slot of the address that the result is written to, and how many bytes behind that address.
-    slot: i64,
-    offset: i64,
-    /// The element type, as `routine::code` numbers it, and the [`Merge`].
-    dtype: i64,
-    merge: i64,
+    /// What the loop reduces to.
+    targets: *const Target,
+    count: i64,
     extent: i64,
     /// Simple operations in an iteration, about.
     work: i64,
 }
 
-// SAFETY: the frame is only read while the loop runs.
+// SAFETY: frame and targets are only read while the loop runs.
 unsafe impl Sync for Request {}
+
+/// Where a result goes, and what is known of it.
+struct Place {
+    slot: usize,
+    offset: i64,
+    dtype: DType,
+    merge: Merge,
+}
+
+impl Place {
+    fn new(target: &Target) -> Option<Place> {
+        Some(Place {
+            slot: usize::try_from(target.slot).ok()?,
+            offset: target.offset,
+            dtype: *DType::ALL.get(usize::try_from(target.dtype).ok()?)?,
+            merge: *Merge::ALL.get(usize::try_from(target.merge).ok()?)?,
+        })
+    }
+}
 
 /// A place for a partial result that one thread writes.
 struct Partial(UnsafeCell<u64>);
@@ -115,11 +144,11 @@ pub fn symbol(name: &str) -> Option<*const u8> {
     (name == "parallel_reduce").then_some(parallel_reduce as *const u8)
 }
 
-/// Reduces `0..extent` of a loop to one element.
+/// Reduces `0..extent` of a loop to one element, or to one for each of several reductions.
 ///
 /// # Safety
-/// Pointers are valid: the context's and the request's for reading, the record's for two values; the frame belongs to `body`,
-/// which reads memory that nobody writes and writes one element, of the type named, at the place named.
+/// Pointers are valid: the context's, the request's and the targets' for reading, the record's for two values; the frame belongs to
+/// `body`, which reads memory that nobody writes and writes one element for each target, of the type named, at the place named.
 #[unsafe(export_name = symbol!("parallel_reduce"))]
 unsafe extern "C" fn parallel_reduce(
     context: *const Context,
@@ -134,23 +163,25 @@ unsafe extern "C" fn parallel_reduce(
         // SAFETY: the caller's promise.
         return unsafe { body(request.frame, 0, request.extent, record) };
     }
-    let (Ok(slots), Ok(slot)) = (usize::try_from(request.slots), usize::try_from(request.slot)) else {
+    let (Ok(slots), Ok(targets)) = (usize::try_from(request.slots), usize::try_from(request.count)) else {
         return INTERNAL;
     };
-    let dtype = usize::try_from(request.dtype).ok().and_then(|code| DType::ALL.get(code).copied());
-    let merge = usize::try_from(request.merge).ok().and_then(|code| Merge::ALL.get(code).copied());
-    let (Some(dtype), Some(merge)) = (dtype, merge) else { return INTERNAL };
     // SAFETY: the caller's promise.
-    let frame = unsafe { std::slice::from_raw_parts(request.frame, slots) };
-    let Some(&target) = frame.get(slot) else { return INTERNAL };
-    let partial: Vec<Partial> = (0..count).map(|_| Partial(UnsafeCell::new(0))).collect();
+    let (frame, targets) = unsafe {
+        (std::slice::from_raw_parts(request.frame, slots), std::slice::from_raw_parts(request.targets, targets))
+    };
+    let places: Option<Vec<Place>> = targets.iter().map(Place::new).collect();
+    let Some(places) = places.filter(|places| places.iter().all(|place| place.slot < slots)) else { return INTERNAL };
+    // The results of a block stand side by side.
+    let partial: Vec<Partial> = (0..count * places.len()).map(|_| Partial(UnsafeCell::new(0))).collect();
     let run = |block: usize, begin: i64, end: i64, values: *mut i64| {
-        let Some(partial) = partial.get(block) else { return INTERNAL };
         let mut own = frame.to_vec();
-        if let Some(address) = own.get_mut(slot) {
-            *address = (partial.0.get() as i64).wrapping_sub(request.offset);
+        for (place, partial) in places.iter().zip(partial.iter().skip(block * places.len())) {
+            if let Some(address) = own.get_mut(place.slot) {
+                *address = (partial.0.get() as i64).wrapping_sub(place.offset);
+            }
         }
-        // SAFETY: the caller's promise; the block writes its own partial result.
+        // SAFETY: the caller's promise; the block writes its own partial results.
         unsafe { body(own.as_ptr(), begin, end, values) }
     };
     // SAFETY: the caller's promise about the record.
@@ -158,13 +189,16 @@ unsafe extern "C" fn parallel_reduce(
     if status != 0 {
         return status;
     }
-    let all = partial.into_iter().map(|partial| partial.0.into_inner());
-    let total = all.reduce(|a, b| merged(merge, dtype, a, b)).unwrap_or(0);
-    let bytes = total.to_le_bytes();
-    // SAFETY: the place has room for an element; the low bytes come first.
-    unsafe {
-        let place = (target.wrapping_add(request.offset) as *mut u8).cast::<u8>();
-        place.copy_from_nonoverlapping(bytes.as_ptr(), dtype.size().min(bytes.len()));
+    let partial: Vec<u64> = partial.into_iter().map(|partial| partial.0.into_inner()).collect();
+    for (index, place) in places.iter().enumerate() {
+        let own = partial.iter().copied().skip(index).step_by(places.len());
+        let bytes = own.reduce(|a, b| merged(place.merge, place.dtype, a, b)).unwrap_or(0).to_le_bytes();
+        let Some(&target) = frame.get(place.slot) else { return INTERNAL };
+        // SAFETY: the place has room for an element; the low bytes come first.
+        unsafe {
+            let target = (target.wrapping_add(place.offset) as *mut u8).cast::<u8>();
+            target.copy_from_nonoverlapping(bytes.as_ptr(), place.dtype.size().min(bytes.len()));
+        }
     }
     0
 }
@@ -174,10 +208,10 @@ mod tests {
     use super::*;
     use crate::threads::Threads;
 
-    /// Adds up `begin..end` and writes the sum behind the address in the second slot.
+    /// Adds up `begin..end` and writes the sum behind the address in the second slot, the largest to that in the third.
     unsafe extern "C" fn sum(frame: *const i64, begin: i64, end: i64, record: *mut i64) -> i64 {
         if (begin..end).contains(&700_000) {
-            // SAFETY: the frame has two slots, the record two values.
+            // SAFETY: the frame has three slots, the record two values.
             unsafe {
                 if *frame == 1 {
                     record.write(700_000);
@@ -186,8 +220,11 @@ mod tests {
             }
         }
         let total: i64 = (begin..end).sum();
-        // SAFETY: the place lies eight bytes behind the address.
-        unsafe { (*frame.add(1) as *mut i64).add(1).write(total) };
+        // SAFETY: one place lies eight bytes behind the address, the other at it.
+        unsafe {
+            (*frame.add(1) as *mut i64).add(1).write(total);
+            (*frame.add(2) as *mut i64).write(end - 1);
+        }
         0
     }
 
@@ -197,26 +234,22 @@ mod tests {
             for count in [1, 2, 3] {
                 let threads = Threads::new(count);
                 let context = Context { threads: &threads, binder: None };
-                let (mut result, mut record) = ([-1i64; 2], [0i64; 2]);
-                let frame = [fails, result.as_mut_ptr() as i64];
+                let (mut result, mut largest, mut record) = ([-1i64; 2], -1i64, [0i64; 2]);
+                let frame = [fails, result.as_mut_ptr() as i64, &raw mut largest as i64];
                 let dtype = crate::routine::code(DType::I64);
-                let request = Request {
-                    frame: frame.as_ptr(),
-                    slots: 2,
-                    slot: 1,
-                    offset: 8,
-                    dtype,
-                    merge: Merge::Sum.code(),
-                    extent,
-                    work: 4,
-                };
+                let targets = [
+                    Target { slot: 1, offset: 8, dtype, merge: Merge::Sum.code() },
+                    Target { slot: 2, offset: 0, dtype, merge: Merge::Max.code() },
+                ];
+                let request =
+                    Request { frame: frame.as_ptr(), slots: 3, targets: targets.as_ptr(), count: 2, extent, work: 4 };
                 // SAFETY: all pointers are to locals.
                 let status =
                     unsafe { parallel_reduce(&raw const context, sum, &raw const request, record.as_mut_ptr()) };
                 if fails == 1 {
                     assert_eq!((status, record[0]), (7, 700_000));
                 } else {
-                    assert_eq!((status, result), (0, [-1, extent * (extent - 1) / 2]));
+                    assert_eq!((status, result, largest), (0, [-1, extent * (extent - 1) / 2], extent - 1));
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! Always holds: the names of another version, or of other sources, are others, so that code is never linked with a library
 //! that it was not compiled for, and two versions can be parts of one program.
 
-use super::{math, product, reduce, routine, scalar, threads};
+use super::{columns, math, product, reduce, routine, scalar, threads};
 
 /// What the names of all symbols begin with: `mt_`, the version, and a number made of the sources.
 pub const PREFIX: &str = concat!("mt_", env!("MICROTOME_RUNTIME_IDENTITY"), "_");
@@ -26,7 +26,7 @@ pub fn name(function: &str) -> String {
 #[doc(hidden)]
 pub fn address(symbol: &str) -> Option<*const u8> {
     let name = symbol.strip_prefix(PREFIX)?;
-    let whole = [threads::symbol, reduce::symbol, product::symbol, routine::symbol, scalar::symbol];
+    let whole = [threads::symbol, reduce::symbol, columns::symbol, product::symbol, routine::symbol, scalar::symbol];
     if let Some(address) = whole.iter().find_map(|symbol| symbol(name)) {
         return Some(address);
     }

@@ -10,6 +10,7 @@
 use super::CodegenError;
 use super::collapse;
 use super::group::{self, Member};
+use super::joined;
 use super::nest::NestWriter;
 use super::pieces::{self, pieces};
 use super::plan::Plan;
@@ -17,7 +18,7 @@ use super::structured;
 use super::target::has_vectors;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{Call, Kernel, Matrix, Nest, Product, Sink, Step, run_end};
+use crate::loops::{BufferId, Call, Kernel, MOST, Matrix, Nest, Product, Sink, Step, run_end};
 use crate::runtime::array::DType;
 use crate::runtime::reduce::Merge;
 use crate::runtime::routine;
@@ -46,10 +47,19 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
     let mut all = Vec::new();
     let mut plans = Vec::new();
     plan_nests(kernel, &kernel.steps, (structured, vectors), &mut plans)?;
+    let mut runs = Vec::new();
+    together(&kernel.steps, &mut 0, &mut runs);
+    for run in &runs {
+        join(kernel, plans.get_mut(run.clone()).unwrap_or_default(), vectors);
+    }
+    // How many of the next nests are in the loop of one before them.
+    let mut joined = 0usize;
     for (index, (nest, planned)) in plans.iter_mut().enumerate() {
-        if planned.is_inline {
+        if joined > 0 || planned.is_inline {
+            joined = joined.saturating_sub(1);
             continue;
         }
+        joined = planned.joined;
         let mut named = declare(module, format!("{label}nest{index}"), 4)?;
         let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
         NestWriter::write(&mut writer, &params, &planned.plan, &kernel.faults);
@@ -58,19 +68,20 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
         debug_assert!(!nest.body.is_empty() || planned.plan.depth() == 0);
         all.push(named);
     }
-    let mut runs = Vec::new();
-    together(&kernel.steps, &mut 0, &mut runs);
     for (index, run) in runs.into_iter().enumerate() {
         let Some(nests) = plans.get(run.clone()) else { continue };
-        let members = nests.iter().map(|(nest, planned)| Member::new(nest, &planned.plan, planned.id?));
-        let Some(members) = members.collect::<Option<Vec<Member>>>() else { continue };
+        // What is part of another's loop has no function.
+        let called = nests.iter().filter_map(|(nest, planned)| planned.id.map(|id| (nest, planned, id)));
+        let members = called.map(|(nest, planned, id)| Member::new(nest, &planned.plan, id));
+        let members = members.collect::<Option<Vec<Member>>>().filter(|members| members.len() > 1);
+        let (Some(members), nests) = (members, nests.len()) else { continue };
         let mut named = declare(module, format!("{label}group{index}"), 4)?;
         let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
         group::write(&mut writer, &params, &members);
         writer.finish()?;
         if let Some((nest, planned)) = plans.get_mut(run.start) {
             let extent = nest.loops.first().cloned().unwrap_or_else(Size::one);
-            planned.group = Some(Group { id: named.id, members, extent });
+            planned.group = Some(Group { id: named.id, members, nests, extent });
         }
         all.push(named);
     }
@@ -109,6 +120,8 @@ pub(super) struct Planned {
     /// Written where it is run, instead of called.
     pub(super) is_inline: bool,
     id: Option<FuncId>,
+    /// How many of the nests behind it are part of its plan: reductions that share its loop.
+    joined: usize,
     /// The group that begins with it.
     group: Option<Group>,
 }
@@ -117,6 +130,8 @@ pub(super) struct Planned {
 struct Group {
     id: FuncId,
     members: Vec<Member>,
+    /// How many nests they are, those that share a loop included.
+    nests: usize,
     extent: Size,
 }
 
@@ -136,6 +151,24 @@ fn together(steps: &[Step], next: &mut usize, runs: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Lets nests of a run that reduce share a loop: as many at a time as may.
+fn join(kernel: &Kernel, run: &mut [(&Nest, Planned)], vectors: bool) {
+    let mut rest = run;
+    while rest.len() > 1 {
+        let longest = (2..=rest.len().min(MOST)).rev().find_map(|count| {
+            let nests: Vec<(&Nest, &Plan)> =
+                rest[..count].iter().map(|(nest, planned)| (*nest, &planned.plan)).collect();
+            joined::joined(kernel, &nests, vectors).map(|plan| (count, plan))
+        });
+        let count = longest.as_ref().map_or(1, |(count, _)| *count);
+        let (these, others) = rest.split_at_mut(count);
+        if let (Some((count, plan)), Some((_, planned))) = (longest, these.first_mut()) {
+            (planned.plan, planned.joined) = (plan, count - 1);
+        }
+        rest = others;
+    }
+}
+
 /// Plans of all nests, in the order in which they stand in the kernel: for an entry with blocks in it, for a processor with
 /// vectors.
 fn plan_nests<'k>(
@@ -148,7 +181,7 @@ fn plan_nests<'k>(
         if let Step::Nest(nest) = step {
             let plan = Plan::new(kernel, nest, vectors)?;
             let is_inline = structured && plan.depth() == 0 && matches!(plan.nest.sink, Sink::Store { .. });
-            plans.push((nest, Planned { plan, is_inline, id: None, group: None }));
+            plans.push((nest, Planned { plan, is_inline, id: None, joined: 0, group: None }));
         }
         step.blocks().into_iter().try_for_each(|block| plan_nests(kernel, block, (structured, vectors), plans))?;
     }
@@ -218,7 +251,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
             return 0;
         };
         if let Some(group) = &planned.group {
-            let more = group.members.len() - 1;
+            let more = group.nests - 1;
             let all: Vec<&Planned> = std::iter::once(planned).chain(self.plans.by_ref().take(more)).collect();
             let params = &self.params;
             group::run(&mut self.w, params, (group.id, &group.members, &group.extent), |w| {
@@ -229,7 +262,11 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
             return more;
         }
         match planned.id {
-            Some(id) => run_nest(&mut self.w, &self.params, id, &planned.plan),
+            Some(id) => {
+                self.plans.by_ref().take(planned.joined).for_each(drop);
+                run_nest(&mut self.w, &self.params, id, &planned.plan);
+                return planned.joined;
+            }
             None => {
                 let fault = self.params[2];
                 NestWriter::inline(&mut self.w, fault, &planned.plan, &self.kernel.faults);
@@ -257,8 +294,10 @@ fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {
         let inner = Size::product(inner.map(|(_, extent)| extent));
         let work = w.size(&inner.times(&Size::from(plan.cost())));
         w.call("parallel_for", &[context, address, frame, extent, work, fault], &[types::I64])
-    } else if let Some(merge) = plan.merge() {
-        run_reduction(w, params, function, (plan, merge, extent))
+    } else if let Some(merges) = plan.merges() {
+        run_reduction(w, params, function, (plan, &merges, extent))
+    } else if let Some((merge, partial)) = plan.adds_rows() {
+        run_columns(w, params, function, (plan, merge, partial, extent))
     } else {
         let zero = w.integer(0);
         let call = w.cursor.ins().call(function, &[frame, zero, extent, fault]);
@@ -269,25 +308,51 @@ fn run_nest(w: &mut Writer, params: &[Value], id: FuncId, plan: &Plan) {
     }
 }
 
-/// Reduces everything to one element, with a table as `runtime::reduce::Request` has it.
+/// Reduces everything to one element, or to several, with tables as `runtime::reduce` has them.
 fn run_reduction(
     w: &mut Writer,
     params: &[Value],
     function: FuncRef,
-    (plan, merge, extent): (&Plan, Merge, Value),
+    (plan, merges, extent): (&Plan, &[Merge], Value),
 ) -> Option<Value> {
     let &[context, frame, fault] = params else { return None };
-    let dtype = plan.buffers[plan.target()];
+    let constant = &collapse::offset(&plan.nest.sink).constant;
+    let mut results = Vec::new();
+    for (total, merge) in plan.totals.iter().zip(merges) {
+        let dtype = plan.buffers[total.buffer];
+        let slot = w.buffer_slot(total.buffer);
+        results.extend([w.integer(slot), w.size(&constant.times(&Size::from(dtype.size() as i64)))]);
+        results.extend([routine::code(dtype), merge.code()].map(|code| w.integer(code)));
+    }
+    let results = on_stack(w, &results);
     let slots = w.frame_slots();
-    let slot = w.buffer_slot(plan.target());
-    let offset = collapse::offset(&plan.nest.sink).constant.times(&Size::from(dtype.size() as i64));
-    let work = Size::product(plan.nest.loops.iter().skip(1)).times(&Size::from(plan.cost()));
-    let mut table = vec![frame, w.integer(slots), w.integer(slot), w.size(&offset)];
-    table.extend([routine::code(dtype), merge.code()].map(|code| w.integer(code)));
+    let work = Size::product(plan.nest.loops.iter().skip(1)).times(&Size::from(plan.blocks_as()));
+    let mut table = vec![frame, w.integer(slots), results, w.integer(merges.len() as i64)];
     table.extend([extent, w.size(&work)]);
     let request = on_stack(w, &table);
     let address = w.ins().func_addr(types::I64, function);
     w.call("parallel_reduce", &[context, address, request, fault], &[types::I64])
+}
+
+/// Adds row upon row, in blocks of rows, with a table as `runtime::columns::Request` has it.
+fn run_columns(
+    w: &mut Writer,
+    params: &[Value],
+    function: FuncRef,
+    (plan, merge, partial, extent): (&Plan, Merge, BufferId, Value),
+) -> Option<Value> {
+    let &[context, frame, fault] = params else { return None };
+    let offset = collapse::offset(&plan.nest.sink);
+    let (dtype, loops) = (plan.buffers[plan.target()], plan.nest.loops.iter().enumerate());
+    let columns = Size::product(loops.filter(|(index, _)| offset.factor(*index).as_const() != Some(0)).map(|(_, n)| n));
+    let work = Size::product(plan.nest.loops.iter().skip(1)).times(&Size::from(plan.cost()));
+    let (slots, slot) = (w.frame_slots(), w.buffer_slot(plan.target()));
+    let mut table = vec![frame, w.integer(slots), w.integer(slot)];
+    table.extend([routine::code(dtype), merge.code()].map(|code| w.integer(code)));
+    table.extend([w.buffer(partial), w.size(&columns), extent, w.size(&work)]);
+    let request = on_stack(w, &table);
+    let address = w.ins().func_addr(types::I64, function);
+    w.call("parallel_columns", &[context, address, request, fault], &[types::I64])
 }
 
 /// Calls the matrix product with a table of its sizes and operands, as `runtime::product::Request` has it.

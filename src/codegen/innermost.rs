@@ -243,8 +243,9 @@ impl NestWriter<'_, '_, '_> {
             return vec![single];
         }
         let lanes = stage.lanes;
-        let scalar = if reduces { UNROLL..all } else { 0..all };
-        let vectors = |unroll: usize| Tier { lanes, unroll, carries: 0..if reduces { unroll } else { all } };
+        let totals = self.plan.totals.len();
+        let scalar = if reduces { UNROLL * totals..all } else { 0..all };
+        let vectors = |unroll: usize| Tier { lanes, unroll, carries: 0..if reduces { unroll * totals } else { all } };
         let unroll = match (reduces, stage.insts.len()) {
             (true, _) => UNROLL,
             (false, 0..12) => 2,
@@ -257,7 +258,7 @@ impl NestWriter<'_, '_, '_> {
         tiers.push(Tier { lanes: Lanes::One, unroll: 1, carries: scalar });
         // With a known extent, loops that would never run are left out.
         // The outermost loop may be run in parts, of any length.
-        let outermost = self.plan.depth() == 1 && (self.plan.kept > 0 || self.plan.merge().is_some());
+        let outermost = self.plan.depth() == 1 && (self.plan.kept > 0 || self.plan.merges().is_some());
         let extent = self.plan.nest.loops.last().and_then(Size::as_const);
         if let Some(mut left) = extent.filter(|_| !tiled && !outermost) {
             tiers.retain(|tier| {
@@ -298,6 +299,9 @@ impl NestWriter<'_, '_, '_> {
     ) {
         for (value, base) in &bases[..stage.reads.len().min(bases.len())] {
             self.read_tile(*value, *base, round);
+        }
+        if self.plan.totals.len() > 1 && stores && stage.writes.is_empty() {
+            return self.add_by_parts(stage, round, accumulators);
         }
         let position = self.plan.only_position().filter(|_| round.lanes != Lanes::One);
         for value in stage.insts.iter().filter(|value| Some(**value) != position) {

@@ -11,6 +11,7 @@
 //! | `entry` | the function that runs the steps in order |
 //! | `define` | compiles the functions into a module |
 //! | `collapse`, `plan` | what is known of a nest before code is written: merged loops, levels, stages, lanes |
+//! | `joined` | reductions that share one loop |
 //! | `tiles` | which values pass through tiles on the way to a vector function of the run-time library |
 //! | `writer` | a function under construction: blocks, constants, sizes, calls |
 //! | `nest` | loops, addresses, and what is hoisted where |
@@ -33,6 +34,7 @@ mod group;
 mod half;
 mod innermost;
 mod jit;
+mod joined;
 mod lanes;
 mod nest;
 mod object;

@@ -318,23 +318,22 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         }
     }
 
-    /// Stores the identity at every point of the kept loops and returns; nothing else of the nest has been computed.
+    /// Stores the identities at every point of the kept loops and returns; nothing else of the nest has been computed.
     fn fill_identity(&mut self) {
-        let Sink::Reduce { kind, buffer, offset, .. } = &self.plan.nest.sink else {
-            let zero = self.w.integer(0);
-            self.w.ins().return_(&[zero]);
-            return;
-        };
-        let dtype = self.plan.buffers[*buffer];
-        let identity = if kind.positional { 0.0 } else { kind.identity };
-        let element = crate::ops::elementwise::Value::F64(identity).cast(dtype);
-        let value = lanes::constant(self.w, Lanes::One, element);
-        let bytes = Size::from(dtype.size() as i64);
-        let start = self.w.buffer(*buffer);
-        let constant = self.w.size(&offset.constant.times(&bytes));
-        let start = self.w.ins().iadd(start, constant);
-        let kept: Vec<usize> = self.plan.kept_loops().collect();
-        self.fill_from(&kept, start, &offset.times(&bytes), value);
+        let plan = self.plan;
+        let kept: Vec<usize> = plan.kept_loops().collect();
+        let offset = super::collapse::offset(&plan.nest.sink);
+        for total in &plan.totals {
+            let dtype = plan.buffers[total.buffer];
+            let identity = if total.kind.positional { 0.0 } else { total.kind.identity };
+            let element = crate::ops::elementwise::Value::F64(identity).cast(dtype);
+            let value = lanes::constant(self.w, Lanes::One, element);
+            let bytes = Size::from(dtype.size() as i64);
+            let start = self.w.buffer(total.buffer);
+            let constant = self.w.size(&offset.constant.times(&bytes));
+            let start = self.w.ins().iadd(start, constant);
+            self.fill_from(&kept, start, &offset.times(&bytes), value);
+        }
         let zero = self.w.integer(0);
         self.w.ins().return_(&[zero]);
     }

@@ -8,6 +8,7 @@
 use super::CodegenError;
 use super::across;
 use super::collapse::{collapse, kept, offset};
+use super::joined::Total;
 use super::lanes::{Lanes, has_vector_cast, is_narrow};
 use super::tiles::{self, Tiles};
 use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
@@ -20,6 +21,8 @@ use std::ops::Range;
 pub(super) struct Plan {
     /// The nest, with fewer loops and instructions.
     pub(super) nest: Nest,
+    /// What it reduces to: the result of its sink, and of the reductions that share its loop.
+    pub(super) totals: Vec<Total>,
     /// How many of the outermost loops are not reduced over.
     pub(super) kept: usize,
     /// Whether the innermost loop is not reduced over either, though those between are: see `across`.
@@ -61,20 +64,28 @@ impl Plan {
     pub(super) fn new(kernel: &Kernel, nest: &Nest, vectors: bool) -> Result<Plan, CodegenError> {
         let mut nest = collapse(nest);
         store_instead_of_reducing_nothing(&mut nest);
-        merge_equal(&mut nest);
+        merge_equal(&mut nest, &mut []);
         check_references(&nest, kernel)?;
-        let turned = across::rotated(&nest).map(|turned| Plan::of(kernel, turned, (true, vectors)));
-        let along = Plan::of(kernel, nest, (false, vectors));
+        let totals: Vec<Total> = Total::of(&nest).into_iter().collect();
+        let turned = across::rotated(&nest).map(|turned| Plan::of(kernel, turned, totals.clone(), (true, vectors)));
+        let along = Plan::of(kernel, nest, totals, (false, vectors));
         Ok(turned.filter(|across| across.beats(&along)).unwrap_or(along))
     }
 
-    fn of(kernel: &Kernel, nest: Nest, (across, vectors): (bool, bool)) -> Plan {
+    /// Makes the plan of a nest that reduces everything, to several results.
+    pub(super) fn of_totals(kernel: &Kernel, nest: &Nest, mut totals: Vec<Total>, vectors: bool) -> Plan {
+        let mut nest = collapse(nest);
+        merge_equal(&mut nest, &mut totals);
+        Plan::of(kernel, nest, totals, (false, vectors))
+    }
+
+    fn of(kernel: &Kernel, nest: Nest, totals: Vec<Total>, (across, vectors): (bool, bool)) -> Plan {
         let buffers: Vec<DType> = kernel.buffers.iter().map(|buffer| buffer.dtype).collect();
         let dtypes = dtypes(&nest, &buffers);
-        let (levels, live) = (levels(&nest), live(&nest));
+        let (levels, live) = (levels(&nest), live(&nest, &totals));
         let kept = kept(&nest) - usize::from(across);
         let (stages, tiles) = (Vec::new(), Tiles::default());
-        let mut plan = Plan { nest, kept, across, dtypes, levels, live, stages, tiles, buffers, vectors };
+        let mut plan = Plan { nest, totals, kept, across, dtypes, levels, live, stages, tiles, buffers, vectors };
         (plan.stages, plan.tiles) = tiles::stages(&plan);
         for index in 0..plan.stages.len() {
             plan.stages[index].lanes = plan.choose_lanes(&plan.stages[index]);
@@ -112,13 +123,27 @@ impl Plan {
         self.nest.parallel && self.kept_loops().next().is_some()
     }
 
-    /// How the results for parts of the outermost loop are merged, if everything is reduced to one element.
-    pub(super) fn merge(&self) -> Option<Merge> {
-        let Sink::Reduce { kind, buffer, .. } = &self.nest.sink else { return None };
+    /// How the results for parts of the outermost loop are merged, if everything is reduced to one element each.
+    pub(super) fn merges(&self) -> Option<Vec<Merge>> {
+        let merge = |total: &Total| {
+            let reads_itself = |inst: &Inst| matches!(inst, Inst::Load(from, _) if *from == total.buffer);
+            let dtype = self.buffers[total.buffer];
+            let same = dtype == self.dtypes[total.value] && !dtype.is_half();
+            Merge::of(total.kind.name).filter(|_| same && !self.nest.body.iter().any(reads_itself))
+        };
+        let whole = self.depth() > 0 && self.kept_loops().next().is_none() && !self.totals.is_empty();
+        if whole { self.totals.iter().map(merge).collect() } else { None }
+    }
+
+    /// How partial results of blocks of the outermost loop are merged, and where they are kept, if it adds row upon row.
+    pub(super) fn adds_rows(&self) -> Option<(Merge, BufferId)> {
+        let Sink::Accumulate { kind, buffer, offset, partial: Some(partial), .. } = &self.nest.sink else {
+            return None;
+        };
         let reads_itself = |inst: &Inst| matches!(inst, Inst::Load(from, _) if from == buffer);
-        let whole = self.depth() > 0 && self.kept_loops().next().is_none();
-        let same = self.buffers[*buffer] == self.dtypes[self.result()] && !self.buffers[*buffer].is_half();
-        Merge::of(kind.name).filter(|_| whole && same && !self.nest.body.iter().any(reads_itself))
+        let still = self.depth() > 0 && offset.factor(0).as_const() == Some(0) && offset.values.is_empty();
+        let plain = !self.buffers[*buffer].is_half() && !self.nest.body.iter().any(reads_itself);
+        Some((Merge::of(kind.name).filter(|_| still && plain)?, *partial))
     }
 
     /// The value that goes into the sink.
@@ -126,6 +151,17 @@ impl Plan {
         match &self.nest.sink {
             Sink::Store { value, .. } | Sink::Reduce { value, .. } | Sink::Accumulate { value, .. } => *value,
         }
+    }
+
+    /// The values that go into the sink, and into the reductions beside it.
+    fn results(&self) -> Vec<Value> {
+        if self.totals.is_empty() { vec![self.result()] } else { self.totals.iter().map(|total| total.value).collect() }
+    }
+
+    /// All values that the sink and the reductions beside it use.
+    pub(super) fn sink_operands(&self) -> Vec<Value> {
+        let totals = self.totals.iter().map(|total| total.value);
+        sink_operands(&self.nest.sink).into_iter().chain(totals).collect()
     }
 
     /// The buffer that is written.
@@ -189,7 +225,12 @@ impl Plan {
 
     /// A rough number of simple operations in an iteration.
     pub(super) fn cost(&self) -> i64 {
-        let body = (0..self.nest.body.len()).filter(|&value| self.live[value] && self.is_inner(value));
+        self.cost_of(&self.live)
+    }
+
+    /// The same for some of the instructions.
+    pub(super) fn cost_of(&self, needed: &[bool]) -> i64 {
+        let body = (0..self.nest.body.len()).filter(|&value| needed[value] && self.is_inner(value));
         1 + body.map(|value| if self.is_kernel(value) { 12 } else { 1 }).sum::<i64>()
     }
 
@@ -197,7 +238,9 @@ impl Plan {
         // A position is computed for one element at a time.
         let position = self.only_position();
         let insts = || stage.insts.iter().copied().filter(|value| Some(*value) != position);
-        let mut types = insts().map(|value| self.operand_type(value)).chain(self.sink_type(stage));
+        let results = if stage.sink { self.results() } else { Vec::new() };
+        let results = results.iter().map(|value| self.dtypes[*value]);
+        let mut types = insts().map(|value| self.operand_type(value)).chain(results);
         let lanes = if types.any(is_narrow) { Lanes::Four } else { Lanes::Two };
         let inner = self.nest.loops.last().and_then(crate::graph::Size::as_const);
         if inner.is_some_and(|extent| extent < lanes.count()) || !self.vectors {
@@ -227,10 +270,6 @@ impl Plan {
         }
     }
 
-    fn sink_type(&self, stage: &Stage) -> Option<DType> {
-        stage.sink.then(|| self.dtypes[self.result()])
-    }
-
     fn has_vector_code(&self, value: Value, lanes: Lanes) -> bool {
         let dtype = self.dtypes[value];
         let fits = lanes.fit(dtype) && lanes.fit(self.operand_type(value));
@@ -248,7 +287,7 @@ impl Plan {
     }
 
     fn sink_has_vector_code(&self, lanes: Lanes) -> bool {
-        let fits = lanes.fit(self.dtypes[self.result()]);
+        let fits = self.results().iter().all(|value| lanes.fit(self.dtypes[*value]));
         fits && match &self.nest.sink {
             Sink::Accumulate { offset, .. } => self.adds_in_register() || self.is_contiguous(offset),
             Sink::Store { offset, .. } => self.is_contiguous(offset),
@@ -272,7 +311,7 @@ pub(super) fn operands(inst: &Inst) -> Vec<Value> {
 }
 
 /// The values that a sink uses.
-pub(super) fn sink_operands(sink: &Sink) -> Vec<Value> {
+fn sink_operands(sink: &Sink) -> Vec<Value> {
     let mut all: Vec<Value> = offset(sink).values.iter().map(|(value, _)| *value).collect();
     match sink {
         Sink::Store { value, .. } | Sink::Accumulate { value, .. } => all.push(*value),
@@ -307,13 +346,14 @@ fn store_instead_of_reducing_nothing(nest: &mut Nest) {
 }
 
 /// Lets every use of an instruction refer to the first that is equal to it.
-fn merge_equal(nest: &mut Nest) {
+fn merge_equal(nest: &mut Nest, totals: &mut [Total]) {
     let mut new: Vec<Value> = Vec::with_capacity(nest.body.len());
     for index in 0..nest.body.len() {
         let (before, rest) = nest.body.split_at_mut(index);
         replace_operands(&mut rest[0], &new);
         new.push(before.iter().position(|earlier| *earlier == rest[0]).unwrap_or(index));
     }
+    totals.iter_mut().for_each(|total| total.value = new[total.value]);
     match &mut nest.sink {
         Sink::Store { value, offset, .. } | Sink::Accumulate { value, offset, .. } => {
             *value = new[*value];
@@ -382,18 +422,20 @@ fn levels(nest: &Nest) -> Vec<usize> {
     levels
 }
 
-fn live(nest: &Nest) -> Vec<bool> {
-    let mut live = vec![false; nest.body.len()];
-    for operand in sink_operands(&nest.sink) {
+fn live(nest: &Nest, totals: &[Total]) -> Vec<bool> {
+    let mut live: Vec<bool> = nest.body.iter().map(|inst| matches!(inst, Inst::Check { .. })).collect();
+    for operand in sink_operands(&nest.sink).into_iter().chain(totals.iter().map(|total| total.value)) {
         live[operand] = true;
     }
+    need_operands(nest, &mut live);
+    live
+}
+
+/// Needs what is needed by what is needed.
+pub(super) fn need_operands(nest: &Nest, needed: &mut [bool]) {
     for (index, inst) in nest.body.iter().enumerate().rev() {
-        live[index] |= matches!(inst, Inst::Check { .. });
-        if live[index] {
-            for operand in operands(inst) {
-                live[operand] = true;
-            }
+        if needed[index] {
+            operands(inst).into_iter().for_each(|operand| needed[operand] = true);
         }
     }
-    live
 }

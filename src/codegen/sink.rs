@@ -4,12 +4,17 @@
 //! Always holds: the order in which a reduction combines elements depends on the extents of its loops alone.
 //!
 //! A vectorised reduction carries [`UNROLL`] vectors, then one scalar for the remainder. They are combined pairwise, then
-//! lane by lane, then with the scalar.
+//! lane by lane, then with the scalar. Where several reductions share a loop, the first vectors of all stand before the second ones
+//! and so on, last the scalars.
 
 use super::body::Round;
+use super::collapse::offset;
+use super::joined::Total;
 use super::lanes::{self, LaneCode, Lanes, reg};
 use super::nest::NestWriter;
+use super::plan::Stage;
 use super::writer::aligned;
+use crate::graph::Size;
 use crate::loops::Sink;
 use crate::ops::elementwise::Value as Element;
 use crate::ops::{Code, Reduction};
@@ -69,7 +74,12 @@ impl NestWriter<'_, '_, '_> {
             let worst = lanes::constant(self.w, Lanes::One, Element::F64(kind.identity).cast(dtype));
             return vec![worst, self.w.integer(-1)];
         }
-        self.accumulators(kind, dtype, self.reduction_lanes())
+        let lanes = self.reduction_lanes();
+        let plan = self.plan;
+        let each: Vec<Vec<Value>> =
+            plan.totals.iter().map(|total| self.accumulators(total.kind, plan.dtypes[total.value], lanes)).collect();
+        let slots = each.iter().map(Vec::len).max().unwrap_or(0);
+        (0..slots).flat_map(|slot| each.iter().filter_map(move |own| own.get(slot).copied())).collect()
     }
 
     /// The accumulators of a reduction to a value.
@@ -87,15 +97,36 @@ impl NestWriter<'_, '_, '_> {
 
     /// Combines the accumulators and stores the result.
     pub(super) fn finish_reduction(&mut self, accumulators: Vec<Value>) {
-        let Sink::Reduce { kind, value, .. } = &self.plan.nest.sink else { return };
-        let address = self.base(self.sink_slot());
-        let dtype = self.plan.dtypes[*value];
-        let result = match accumulators.as_slice() {
-            [_, position] if kind.positional => *position,
-            [] => return,
-            all => self.merged(kind, dtype, all),
-        };
-        self.w.ins().store(aligned(), result, address, 0);
+        let plan = self.plan;
+        let first = self.base(self.sink_slot());
+        if let ([total], [_, position]) = (plan.totals.as_slice(), accumulators.as_slice())
+            && total.kind.positional
+        {
+            self.w.ins().store(aligned(), *position, first, 0);
+            return;
+        }
+        for (index, total) in plan.totals.iter().enumerate() {
+            let own: Vec<Value> = accumulators.iter().skip(index).step_by(plan.totals.len()).copied().collect();
+            let result = self.merged(total.kind, plan.dtypes[total.value], &own);
+            let address = if index == 0 { first } else { self.total_address(total) };
+            self.w.ins().store(aligned(), result, address, 0);
+        }
+    }
+
+    /// Where a result goes that is not the sink's own.
+    fn total_address(&mut self, total: &Total) -> Value {
+        let plan = self.plan;
+        let (offset, bytes) = (offset(&plan.nest.sink), Size::from(plan.buffers[total.buffer].size() as i64));
+        let mut address = self.w.buffer(total.buffer);
+        if offset.constant.as_const() != Some(0) {
+            let constant = self.w.size(&offset.constant.times(&bytes));
+            address = self.w.ins().iadd(address, constant);
+        }
+        for (index, factor) in &offset.loops {
+            let step = self.w.times_size(self.counters[*index], &factor.times(&bytes));
+            address = self.w.ins().iadd(address, step);
+        }
+        address
     }
 
     /// The value of a reduction, from its accumulators.
@@ -162,15 +193,12 @@ impl NestWriter<'_, '_, '_> {
             Sink::Reduce { kind, value, position: Some(position), .. } if self.reduction_lanes() == Lanes::One => {
                 self.keep_better(kind, *value, *position, round, accumulators);
             }
-            Sink::Reduce { kind, value, .. } => {
-                let kind = kind.extremum();
-                for (part, accumulator) in accumulators.iter_mut().enumerate() {
-                    let value = self.operand(*value, round, part);
-                    let dtype = plan.dtypes[plan.result()];
-                    *accumulator = self.combine(kind, dtype, round.lanes, *accumulator, value);
+            Sink::Reduce { .. } => {
+                for (part, accumulators) in accumulators.chunks_mut(plan.totals.len().max(1)).enumerate() {
+                    self.add_part(round, part, accumulators);
                 }
             }
-            Sink::Accumulate { kind, value, buffer, offset } => {
+            Sink::Accumulate { kind, value, buffer, offset, .. } => {
                 let dtype = plan.buffers[*buffer];
                 if let [accumulator] = accumulators {
                     for part in 0..round.unroll {
@@ -187,6 +215,25 @@ impl NestWriter<'_, '_, '_> {
                     self.store(dtype, new, address, round.lanes, part);
                 }
             }
+        }
+    }
+
+    /// One round of reductions that share a loop: one vector after the other, so that few registers are needed beside the
+    /// accumulators.
+    pub(super) fn add_by_parts(&mut self, stage: &Stage, round: &mut Round, accumulators: &mut [Value]) {
+        for (part, accumulators) in accumulators.chunks_mut(self.plan.totals.len()).enumerate() {
+            stage.insts.iter().for_each(|inst| self.inner_part(*inst, round, part));
+            self.add_part(round, part, accumulators);
+        }
+    }
+
+    /// Combines one vector of each result's values with its accumulator.
+    fn add_part(&mut self, round: &Round, part: usize, accumulators: &mut [Value]) {
+        let plan = self.plan;
+        for (total, accumulator) in plan.totals.iter().zip(accumulators) {
+            let (kind, dtype) = (total.kind.extremum(), plan.dtypes[total.value]);
+            let value = self.operand(total.value, round, part);
+            *accumulator = self.combine(kind, dtype, round.lanes, *accumulator, value);
         }
     }
 

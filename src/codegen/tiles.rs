@@ -7,7 +7,7 @@
 //! `s` computes, for one tile, whatever needs no more than `s` such functions in a row; then the functions are applied.
 
 use super::lanes::{Lanes, is_narrow};
-use super::plan::{Plan, Stage, operands, sink_operands};
+use super::plan::{Plan, Stage, operands};
 use crate::loops::{Inst, Sink, Value};
 use crate::runtime::array::DType;
 use rustc_hash::FxHashMap;
@@ -110,7 +110,7 @@ impl Placement {
     /// Moves what depends on no function to the first stage that needs it.
     fn delay(&mut self, plan: &Plan, inner: &[Value]) {
         let mut needed: FxHashMap<Value, usize> = FxHashMap::default();
-        for operand in sink_operands(&plan.nest.sink) {
+        for operand in plan.sink_operands() {
             needed.insert(operand, self.last);
         }
         for &value in inner.iter().rev() {
@@ -146,7 +146,7 @@ impl Placement {
                 self.users.entry(operand).or_default().push(self.stage[&value]);
             }
         }
-        for operand in sink_operands(&plan.nest.sink) {
+        for operand in plan.sink_operands() {
             self.users.entry(operand).or_default().push(last);
         }
         let written: Vec<Value> =

@@ -141,10 +141,12 @@ impl Step {
                     _ => None,
                 });
                 let mut reads: Vec<BufferId> = loads.collect();
-                if let Sink::Accumulate { buffer, .. } = &nest.sink {
+                let mut writes = vec![nest.sink.buffer()];
+                if let Sink::Accumulate { buffer, partial, .. } = &nest.sink {
                     reads.push(*buffer);
+                    writes.extend(partial);
                 }
-                (reads, vec![nest.sink.buffer()])
+                (reads, writes)
             }
             Step::Product(product) => {
                 let operands = [product.a.buffer, product.b.buffer];
@@ -173,8 +175,10 @@ impl Step {
                     }
                 }
                 match &mut nest.sink {
-                    Sink::Store { buffer, .. } | Sink::Reduce { buffer, .. } | Sink::Accumulate { buffer, .. } => {
+                    Sink::Store { buffer, .. } | Sink::Reduce { buffer, .. } => f(buffer),
+                    Sink::Accumulate { buffer, partial, .. } => {
                         f(buffer);
+                        partial.iter_mut().for_each(&mut *f);
                     }
                 }
             }
@@ -250,7 +254,7 @@ impl Inst {
     }
 
     /// The same of values that are elsewhere now.
-    pub(super) fn renamed(&self, moved: &[Value]) -> Inst {
+    pub(crate) fn renamed(&self, moved: &[Value]) -> Inst {
         let mut inst = self.clone();
         match &mut inst {
             Inst::Const(..) => {}
@@ -382,6 +386,8 @@ pub enum Sink {
         buffer: BufferId,
         /// At which element.
         offset: Affine,
+        /// Memory for partial results of blocks of the outermost loop, if that is reduced over and may be cut into blocks.
+        partial: Option<BufferId>,
     },
 }
 

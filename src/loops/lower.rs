@@ -13,6 +13,8 @@ use crate::graph::{Constant, Graph, NodeId, Op, Size, VarId, reachable};
 use crate::ops::reduction::SUM;
 use crate::ops::{Reduction, Routine};
 use crate::runtime::array::DType;
+use crate::runtime::columns::{LEAST, PARTIAL};
+use crate::runtime::reduce::Merge;
 use crate::syntax::span::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -47,6 +49,7 @@ pub fn lower(graph: &Graph) -> Result<Kernel> {
     lowering.kernel.bounds = bounds::of_sizes(graph, &lowering.kernel.found);
     lowering.run()?;
     lowering.kernel.steps = lowering.steps;
+    super::totals::gather(&mut lowering.kernel);
     super::reuse::reuse(&mut lowering.kernel);
     Ok(lowering.kernel)
 }
@@ -368,10 +371,21 @@ impl Lowering<'_> {
         let kept: Vec<Affine> = space.iter().map(|&axis| index[axis].clone()).collect();
         let offset = flatten(&kept, &row_major(self.graph.shape(id)));
         let buffer = self.target(id);
-        let sink = Sink::Accumulate { kind, value, buffer, offset };
+        let partial = outer.is_empty().then(|| self.partial_results(id, kind, &shape)).flatten();
+        let sink = Sink::Accumulate { kind, value, buffer, offset, partial };
         let loops = order.iter().map(|&axis| shape[axis].clone()).collect();
         self.push_nest(Nest { loops, parallel: !outer.is_empty(), body: body.insts, sink, span: self.span });
         Ok(())
+    }
+
+    /// Memory for partial results of a reduction of `shape` that keeps its last axis, if that may be cut into blocks of rows.
+    fn partial_results(&mut self, id: NodeId, kind: &Reduction, shape: &[Size]) -> Option<BufferId> {
+        let elements = Size::product(shape).as_const();
+        let columns = shape.last().and_then(Size::as_const);
+        let pays = elements.is_none_or(|count| count >= LEAST) && columns.is_none_or(|count| count <= PARTIAL);
+        let dtype = self.graph.ty(id).dtype;
+        let buffer = Buffer { dtype, elements: Size::from(PARTIAL), role: Role::Scratch };
+        (pays && Merge::of(kind.name).is_some()).then(|| self.kernel.add_buffer(buffer, self.span))
     }
 
     fn emit_scatter(&mut self, id: NodeId, axes: &[usize]) -> Result<()> {
@@ -397,7 +411,7 @@ impl Lowering<'_> {
         let offset = flatten(&at, &row_major(self.graph.shape(id)));
         let buffer = self.target(id);
         let loops = self.graph.shape(values).to_vec();
-        let sink = Sink::Accumulate { kind: &SUM, value, buffer, offset };
+        let sink = Sink::Accumulate { kind: &SUM, value, buffer, offset, partial: None };
         self.push_nest(Nest { loops, parallel: false, body: body.insts, sink, span: self.span });
         Ok(())
     }

@@ -20,6 +20,7 @@ mod schedule;
 mod structured;
 mod tighten;
 mod together;
+mod totals;
 mod verify;
 
 pub use cost::{Cost, Moment, Unknown, Work};
@@ -29,6 +30,7 @@ pub use ir::{
 };
 pub use lower::lower;
 pub use together::run_end;
+pub use totals::MOST;
 pub use verify::verify;
 
 /// Makes the loops of a kernel ready for code: checks before them where that can be, little to do in an iteration.

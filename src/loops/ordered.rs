@@ -132,7 +132,13 @@ impl Sum {
             }
         };
         let copy = |from, to| once(vec![Inst::Load(from, Affine::default())], to);
-        let sink = Sink::Accumulate { kind: &SUM, value: self.value, buffer: memory, offset: Affine::default() };
+        let sink = Sink::Accumulate {
+            kind: &SUM,
+            value: self.value,
+            buffer: memory,
+            offset: Affine::default(),
+            partial: None,
+        };
         steps.push(copy(self.into, memory));
         steps.push(Step::Nest(Nest { loops: vec![extent], parallel: false, body: self.body, sink, span: inner.span }));
         steps.push(copy(memory, self.into));

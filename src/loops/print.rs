@@ -84,8 +84,9 @@ fn write_nest(f: &mut Formatter<'_>, nest: &Nest, indent: &str) -> fmt::Result {
             let at = position.map(|p| format!(" at v{p}")).unwrap_or_default();
             writeln!(f, "{indent}  b{buffer}[{}] = {} over {loops} of v{value}{at}", affine(offset), kind.name)
         }
-        Sink::Accumulate { kind, value, buffer, offset } => {
-            writeln!(f, "{indent}  b{buffer}[{}] {}= v{value}", affine(offset), kind.name)
+        Sink::Accumulate { kind, value, buffer, offset, partial } => {
+            let blocks = partial.map(|p| format!(" in blocks, in b{p}")).unwrap_or_default();
+            writeln!(f, "{indent}  b{buffer}[{}] {}= v{value}{blocks}", affine(offset), kind.name)
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::products::{is_square, scaled};
 use super::regions::{self, Regions};
+use super::totals;
 use crate::graph::{CheckKind, Graph, NodeId, Op, VarId, reachable};
 use crate::ops::Code;
 use crate::runtime::array::DType;
@@ -32,8 +33,35 @@ pub(super) fn stored(graph: &Graph, regions: &Regions) -> Vec<bool> {
     }
     schedule.keep_old(&order);
     schedule.weigh(&order);
-    schedule.choose(&order);
+    schedule.choose(&order, &shared_loops(graph, &order, regions));
     schedule.stored
+}
+
+/// The reduction whose loop each reduction of everything will share, see `totals`: of the same elements, and neither needs the
+/// other.
+fn shared_loops(graph: &Graph, order: &[NodeId], regions: &Regions) -> FxHashMap<NodeId, NodeId> {
+    // How many such reductions, at most, stand between a node and inputs.
+    let mut above = vec![0u32; graph.len()];
+    let mut open: FxHashMap<_, (NodeId, usize)> = FxHashMap::default();
+    let mut shared = FxHashMap::default();
+    for &id in order {
+        let node = graph.node(id);
+        let before = node.inputs.iter().map(|x| above[x.0 as usize]).max().unwrap_or(0);
+        above[id.0 as usize] = before;
+        let (Op::Reduce { kind, axes }, &[x]) = (&node.op, node.inputs.as_slice()) else { continue };
+        let ty = graph.ty(x);
+        if kind.positional || axes.len() != ty.rank() {
+            continue;
+        }
+        above[id.0 as usize] = before + 1;
+        let entry = open.entry((regions.of(id), &ty.shape, ty.dtype, before)).or_insert((id, 0));
+        if entry.1 == totals::MOST {
+            *entry = (id, 0);
+        }
+        entry.1 += 1;
+        shared.insert(id, entry.0);
+    }
+    shared
 }
 
 /// The condition under which an index is meant, if it has one.
@@ -327,7 +355,7 @@ impl Schedule<'_> {
     }
 
     /// From results to inputs: what several loops need, or one needs repeatedly, and is not cheap.
-    fn choose(&mut self, order: &[NodeId]) {
+    fn choose(&mut self, order: &[NodeId], shared_loops: &FxHashMap<NodeId, NodeId>) {
         let mut demand = vec![Demand::default(); self.graph.len()];
         for &id in order.iter().rev() {
             let own = demand[id.0 as usize];
@@ -337,7 +365,7 @@ impl Schedule<'_> {
             }
             let node = self.graph.node(id);
             let through = if self.is_stored(id) {
-                Demand { loop_of: Some(id), ..Demand::default() }
+                Demand { loop_of: Some(shared_loops.get(&id).copied().unwrap_or(id)), ..Demand::default() }
             } else {
                 let repeats = matches!(node.op, Op::Broadcast { .. }) || matches!(node.op, Op::Gather { .. });
                 Demand { repeated: own.repeated || repeats, ..own }

@@ -356,7 +356,7 @@ impl Lowering<'_> {
         let scattered = body.insts.iter().any(|inst| matches!(inst, Inst::Load(..))) && leading > 0;
         let sink = match adds {
             false => Sink::Store { value, buffer, offset },
-            true => Sink::Accumulate { kind: &SUM, value, buffer, offset },
+            true => Sink::Accumulate { kind: &SUM, value, buffer, offset, partial: None },
         };
         let nest = Nest { loops, parallel: !scattered, body: body.insts, sink, span: self.span };
         self.conditionally(guard, vec![Step::Nest(nest)])

@@ -1,10 +1,12 @@
 //! Nests that run together: block by block of their outermost loops, so that what one writes is in cache when the next reads it.
 //!
 //! In: the steps of a block. Out: which of them, standing one behind the other, may run so.
+//! Reductions of everything that run together are found in `totals`.
 //! Always holds: of what another nest of the run writes, iteration i of an outermost loop touches only what iteration i of
 //! the other's writes, so it does not matter how far ahead each of them is.
 
 use super::ir::{Affine, BufferId, Inst, Nest, Sink, Step};
+use super::totals;
 use crate::graph::Size;
 
 /// The most nests of a run: each is compared with all before it.
@@ -12,6 +14,9 @@ const LONGEST: usize = 16;
 
 /// The end of the run of nests that begins at a step; the step behind it if it runs by itself.
 pub fn run_end(steps: &[Step], at: usize) -> usize {
+    if let Some(end) = totals::run_end(steps, at) {
+        return end;
+    }
     let alone = at + 1;
     let Some(first) = steps.get(at).and_then(member) else { return alone };
     let mut run = vec![first];

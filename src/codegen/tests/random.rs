@@ -61,7 +61,7 @@ fn sink(random: &mut Random, value: usize) -> Sink {
     match random.below(5) {
         0 => Sink::Reduce { kind, loops: 1, value, position: None, buffer: 3, offset: at(0) },
         1 => Sink::Reduce { kind, loops: 2, value, position: None, buffer: 3, offset: Affine::default() },
-        2 => Sink::Accumulate { kind, value, buffer: 3, offset: at(1) },
+        2 => Sink::Accumulate { kind, value, buffer: 3, offset: at(1), partial: None },
         3 => Sink::Store { value, buffer: 3, offset: at(1).times(&n()).plus(&at(0)) },
         _ => Sink::Store { value, buffer: 3, offset: row_major(&k) },
     }

@@ -130,7 +130,7 @@ fn accumulation() {
             ];
             for offset in offsets {
                 let buffers = [(dtype, all.clone()), (dtype, n().plus(&k()).times(&Size::from(2)).plus(&Size::one()))];
-                let sink = Sink::Accumulate { kind, value: 0, buffer: 1, offset };
+                let sink = Sink::Accumulate { kind, value: 0, buffer: 1, offset, partial: None };
                 let step = Step::Nest(Nest {
                     loops: vec![n(), k()],
                     parallel: false,
@@ -151,7 +151,7 @@ fn accumulation() {
 fn scatter_add_with_equal_indexes() {
     for dtype in [DType::I64, DType::F32, DType::F64] {
         let body = vec![Inst::Load(0, at(0)), Inst::Load(1, at(0))];
-        let sink = Sink::Accumulate { kind: &SUM, value: 1, buffer: 2, offset: Affine::of_value(0) };
+        let sink = Sink::Accumulate { kind: &SUM, value: 1, buffer: 2, offset: Affine::of_value(0), partial: None };
         let step = Step::Nest(Nest { loops: vec![n()], parallel: false, body, sink, span: Span::default() });
         let kernel = kernel(&[(DType::I64, n()), (dtype, n()), (dtype, Size::from(4))], vec![step]);
         for &length in LENGTHS {

@@ -116,7 +116,7 @@ impl Machine<'_> {
                     self.memory[*buffer][at as usize] = values[*value];
                 }
             }
-            Sink::Accumulate { kind, value, buffer, offset } => {
+            Sink::Accumulate { kind, value, buffer, offset, .. } => {
                 for counters in points(&extents) {
                     let values = self.body(nest, &counters)?;
                     let at = self.affine(offset, &counters, &values) as usize;

@@ -85,7 +85,13 @@ fn no_loops() {
         let buffers = [(dtype, Size::one()), (dtype, Size::one())];
         for sink in [
             Sink::Store { value: 3, buffer: 1, offset: Affine::default() },
-            Sink::Accumulate { kind: &crate::ops::reduction::SUM, value: 3, buffer: 1, offset: Affine::default() },
+            Sink::Accumulate {
+                kind: &crate::ops::reduction::SUM,
+                value: 3,
+                buffer: 1,
+                offset: Affine::default(),
+                partial: None,
+            },
         ] {
             check(&kernel(&buffers, vec![nest(vec![], body.clone(), sink)]), 8.0);
         }

@@ -19,8 +19,10 @@ pub(super) struct Fusion {
     pub(super) readers: Vec<usize>,
     /// Why its result is held in memory instead of being computed where it is read.
     pub(super) held: &'static str,
-    /// The last of the steps with which it runs block by block.
+    /// The last of the steps with which it runs block by block, or shares a loop.
     pub(super) together: Option<usize>,
+    /// Whether they are reductions of everything in one loop.
+    pub(super) one_loop: bool,
 }
 
 impl Fusion {
@@ -41,7 +43,10 @@ impl Fusion {
         }
         words.push_str(self.held);
         if let Some(last) = self.together {
-            words.push_str(&format!("; runs block by block up to step {last}"));
+            words.push_str(&match self.one_loop {
+                true => format!("; reads the same array as the steps up to {last}, in one loop"),
+                false => format!("; runs block by block up to step {last}"),
+            });
         }
         words
     }
@@ -53,7 +58,10 @@ pub(super) fn fusions(kernel: &Kernel) -> Vec<Fusion> {
     flat(&kernel.steps, &mut steps);
     let mut found: Vec<Fusion> = steps
         .iter()
-        .map(|step| Fusion { operators: operators(step.0), together: step.1, ..Fusion::default() })
+        .map(|(step, together)| {
+            let one_loop = together.is_some() && reduces_everything(step);
+            Fusion { operators: operators(step), together: *together, one_loop, ..Fusion::default() }
+        })
         .collect();
     let mut writer: FxHashMap<BufferId, usize> = FxHashMap::default();
     for (at, (step, _)) in steps.iter().enumerate() {
@@ -89,6 +97,11 @@ fn flat<'k>(steps: &'k [Step], found: &mut Vec<(&'k Step, Option<usize>)>) {
         }
         at = end;
     }
+}
+
+fn reduces_everything(step: &Step) -> bool {
+    let Step::Nest(nest) = step else { return false };
+    matches!(&nest.sink, Sink::Reduce { loops, .. } if *loops == nest.loops.len())
 }
 
 fn operators(step: &Step) -> Vec<&'static str> {

@@ -51,6 +51,7 @@ fn object(part: &Part, sources: &Sources) -> Value {
                 "read_by": fusion.readers,
                 "held": fusion.held,
                 "together_up_to": fusion.together,
+                "one_loop": fusion.one_loop,
             })
         })
         .collect();
