@@ -301,6 +301,18 @@ impl Checker<'_> {
         Ok((first, Size::from(count), stride))
     }
 
+    /// What a generator's variable can count: if the shape changes with the variable, as the checks of rows of different lengths do, one
+    /// number for each.
+    fn even(&mut self, id: NodeId, var: VarId) -> NodeId {
+        let g = &mut self.graph;
+        if !g.size_values(id).iter().any(|value| g.depends_on(*value, var)) {
+            return id;
+        }
+        let axes: Vec<usize> = (0..g.ty(id).rank()).collect();
+        let counted = g.cast(id, DType::I64);
+        g.sum(counted, &axes)
+    }
+
     /// How far it is from one integer to another, which may be found only when running. Nothing if it is the other way round; where sizes
     /// of parameters say how far, they go on saying it.
     fn distance(&mut self, first: NodeId, last: NodeId, span: Span) -> Result<Size> {
@@ -351,10 +363,13 @@ impl Checker<'_> {
                 loops = true;
                 continue;
             }
-            let closed = vars
-                .iter()
-                .rev()
-                .fold(check, |id, &var| if self.graph.depends_on(id, var) { self.graph.build(var, id) } else { id });
+            let closed = vars.iter().rev().fold(check, |id, &var| match self.graph.depends_on(id, var) {
+                true => {
+                    let id = self.even(id, var);
+                    self.graph.build(var, id)
+                }
+                false => id,
+            });
             if !self.graph.checks.contains(&closed) {
                 self.graph.checks.push(closed);
             }

@@ -5,7 +5,7 @@
 
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{CheckKind, NodeId, Op, Size, Type};
+use crate::graph::{CheckKind, Constant, NodeId, Op, Size, Type};
 use crate::ops::elementwise::{self, Elementwise, Signature};
 use crate::runtime::array::DType;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
@@ -286,7 +286,11 @@ impl Checker<'_> {
 
     pub(super) fn binary(&mut self, op: BinaryOp, a: &Expr, b: &Expr, span: Span) -> Result<Value> {
         let left = self.operand(a).map_err(|error| joined_text(op, error, a, b))?;
-        let right = self.operand(b).map_err(|error| commented(op, joined_text(op, error, b, a), b))?;
+        let (condition, guards) = (self.decided_by(op, &left), self.flow.guards.len());
+        self.flow.guards.extend(condition);
+        let right = self.operand(b).map_err(|error| commented(op, joined_text(op, error, b, a), b));
+        self.flow.guards.truncate(guards);
+        let right = right?;
         let table = match op {
             BinaryOp::Add => &elementwise::ADD,
             BinaryOp::Subtract => &elementwise::SUBTRACT,
@@ -306,6 +310,20 @@ impl Checker<'_> {
             BinaryOp::MatrixProduct => return self.matrix_product(left, right, span),
         };
         self.elementwise(table, &[left, right], span)
+    }
+
+    /// Under which condition the right side of `and` or `or` is looked at. It is computed in any case, but only then its checks count.
+    fn decided_by(&mut self, op: BinaryOp, left: &Operand) -> Option<NodeId> {
+        let ty = self.graph.ty(left.id);
+        if ty.dtype != DType::Bool || ty.rank() != 0 {
+            return None;
+        }
+        let condition = match op {
+            BinaryOp::And => left.id,
+            BinaryOp::Or => self.graph.map(&elementwise::NOT, &[left.id]),
+            _ => return None,
+        };
+        (self.graph.as_constant(condition) != Some(Constant::Bool(true))).then_some(condition)
     }
 
     /// `a ^ b`; a small whole literal exponent is a product, so that sums of squares are contractions.

@@ -44,8 +44,9 @@ pub(super) enum Runnable {
 impl Runnable {
     /// Compiles a graph, planning for the sizes in `context`.
     pub fn native(graph: &Graph, context: &mut Context) -> Result<Runnable> {
-        let results = graph.outputs.iter().map(|&id| graph.shape(id).to_vec()).collect();
         let planned = pipeline::run(graph, context, None, |_, _| {})?;
+        // A size that was to be found when running may have become a number on the way.
+        let results = planned.outputs.iter().map(|&id| planned.shape(id).to_vec()).collect();
         let mut kernel = loops::lower(&planned)?;
         loops::prepare(&mut kernel);
         if cfg!(debug_assertions) {

@@ -115,6 +115,8 @@ pub(super) struct Runner<'m, 'o> {
     checked: usize,
     /// If there is such a set, no other values are taken as known than these and what was loaded.
     pub(super) given_only: Option<FxHashSet<NodeId>>,
+    /// Whether something was run to find out a size, so that what is wrong with the rest may depend on data.
+    pub(super) asked: bool,
     /// How long code has run.
     pub(super) ran: Cell<Duration>,
     out: &'o mut dyn Write,
@@ -244,6 +246,7 @@ impl<'m, 'o> Runner<'m, 'o> {
             pending: Vec::new(),
             checked,
             given_only: None,
+            asked: false,
             ran: Cell::default(),
             out: &mut *outlet.out,
             warn: &mut *outlet.warn,
@@ -263,6 +266,10 @@ impl Runner<'_, '_> {
             let before = Before::of(&self.checker);
             if let Err(problem) = self.statement(statement) {
                 before.restore(&mut self.checker);
+                // What only running could tell is wrong is so when everything above has been done.
+                if self.asked && !self.settings.dry {
+                    self.flush(Vec::new()).map_err(|earlier| vec![earlier])?;
+                }
                 let rest = statements.get(position..).unwrap_or_default();
                 return Err(recovery::all_problems(&mut self.checker, problem, rest));
             }
@@ -331,6 +338,7 @@ impl Runner<'_, '_> {
                 Array::I64(array) => array.first().copied(),
                 _ => None,
             });
+            self.asked = true;
             self.checker.graph.know(wanted, value.unwrap_or(0));
             self.checker.start_again(checks, warnings);
             self.checker.graph.reuse_names(names);

@@ -202,6 +202,7 @@ impl Runner<'_, '_> {
             let Some(wanted) = self.checker.wanted.take() else { return done };
             self.flush(Vec::new())?;
             let value = self.integer(wanted)?;
+            self.asked = true;
             self.checker.graph.know(wanted, value);
             self.checker.graph.reuse_names(names);
         }
