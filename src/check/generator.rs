@@ -9,7 +9,7 @@ use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Op, Size, VarId, reachable};
-use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE, SUBTRACT};
+use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, SUBTRACT, WHERE};
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;

@@ -249,11 +249,8 @@ impl Checker<'_> {
     fn most(&self, first: NodeId, last: NodeId) -> Option<Size> {
         let g = &self.graph;
         let length = g.size_polynomial(last)?.minus(&g.size_polynomial(first)?);
-        let doubtful: Vec<SizeVar> = g
-            .possibly_negative(&length)
-            .into_iter()
-            .filter_map(|value| g.dynamic_name(value).cloned())
-            .collect();
+        let doubtful: Vec<SizeVar> =
+            g.possibly_negative(&length).into_iter().filter_map(|value| g.dynamic_name(value).cloned()).collect();
         // A size that is 0 instead of negative makes the whole larger.
         let grows = length.monomials().all(|(vars, factor)| {
             let many = vars.iter().filter(|var| doubtful.contains(var)).count();

@@ -170,9 +170,7 @@ impl Checker<'_> {
         match size.as_const() {
             Some(0..) => Ok(()),
             // Where control may never come it is no error yet.
-            Some(_) if self.flow.guards.is_empty() => {
-                Err(Diagnostic::error(codes::SIZES, span, message.to_string()))
-            }
+            Some(_) if self.flow.guards.is_empty() => Err(Diagnostic::error(codes::SIZES, span, message.to_string())),
             None if size.is_nonnegative() => Ok(()),
             _ => {
                 let value = self.graph.size_value(size);

@@ -12,7 +12,7 @@ mod verify;
 
 pub use crate::runtime::fault::CheckKind;
 pub use crate::runtime::size::{Size, SizeEnv, SizeVar, display_shape};
-pub use node::{Binder, Constant, Graph, Input, LoopParts, Node, Names, NodeId, Op, Type, Var, VarId};
+pub use node::{Binder, Constant, Graph, Input, LoopParts, Names, Node, NodeId, Op, Type, Var, VarId};
 pub use order::{coefficient, envelope, grows_within, polynomial};
 pub use parse::parse;
 pub use rewrite::{Copier, reachable};

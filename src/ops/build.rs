@@ -44,7 +44,6 @@ impl Graph {
         }
     }
 
-
     /// The constant behind a node, seen through broadcasts.
     pub fn as_constant(&self, id: NodeId) -> Option<Constant> {
         match &self.node(id).op {

@@ -18,9 +18,7 @@ impl Graph {
             Op::Size(size) => Some(size.clone()),
             _ => match self.known(id) {
                 Some(value) => Some(Size::from(value)),
-                None => {
-                    self.dynamic_name(id).filter(|_| self.is_never_negative(id, DEPTH)).map(|name| Size::var(name))
-                }
+                None => self.dynamic_name(id).filter(|_| self.is_never_negative(id, DEPTH)).map(|name| Size::var(name)),
             },
         }
     }

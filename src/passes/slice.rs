@@ -258,9 +258,27 @@ impl<'a> Pusher<'a> {
 
     /// Rebuilds the cost, pushing at every gather by an example's index.
     fn rewrite(&mut self, g: &mut Graph, cost: NodeId) -> NodeId {
+        self.rebuilt(
+            g,
+            cost,
+            |pusher, _, id| pusher.active.contains(&id),
+            |pusher, new| {
+                pusher.active.insert(new);
+            },
+        )
+    }
+
+    /// Rebuilds some of the nodes that a root needs, pushing at every gather; says which of them are new.
+    fn rebuilt(
+        &mut self,
+        g: &mut Graph,
+        root: NodeId,
+        which: impl Fn(&Self, &Graph, NodeId) -> bool,
+        is_new: impl Fn(&mut Self, NodeId),
+    ) -> NodeId {
         let mut map: FxHashMap<NodeId, NodeId> = FxHashMap::default();
-        for id in reachable(g, &[cost]) {
-            if !self.active.contains(&id) {
+        for id in reachable(g, &[root]) {
+            if !which(self, g, id) {
                 continue;
             }
             let node = g.node(id).clone();
@@ -272,11 +290,11 @@ impl<'a> Pusher<'a> {
                 op => g.add(op.clone(), inputs, node.ty),
             };
             if new != id {
-                self.active.insert(new);
+                is_new(self, new);
             }
             map.insert(id, new);
         }
-        map.get(&cost).copied().unwrap_or(cost)
+        map.get(&root).copied().unwrap_or(root)
     }
 
     fn gather(&mut self, g: &mut Graph, axes: &[usize], inputs: &[NodeId]) -> NodeId {

@@ -131,25 +131,11 @@ impl Pusher<'_> {
     fn settled(&mut self, g: &mut Graph, root: NodeId) -> NodeId {
         let mut root = root;
         for _ in 0..ROUNDS {
-            let mut map: FxHashMap<NodeId, NodeId> = FxHashMap::default();
-            for id in reachable(g, &[root]) {
-                if !self.is_inside(g, id) {
-                    continue;
-                }
-                let node = g.node(id).clone();
-                g.span = node.span;
-                let inputs: Vec<NodeId> = node.inputs.iter().map(|x| map.get(x).copied().unwrap_or(*x)).collect();
-                let new = match &node.op {
-                    Op::Gather { axes } => self.gather(g, axes, &inputs),
-                    Op::Map(op) => g.map(op, &inputs),
-                    op => g.add(op.clone(), inputs, node.ty),
-                };
-                map.insert(id, new);
+            let next = self.rebuilt(g, root, Self::is_inside, |_, _| {});
+            if next == root {
+                break;
             }
-            match map.get(&root) {
-                Some(next) if *next != root => root = *next,
-                _ => break,
-            }
+            root = next;
         }
         root
     }
