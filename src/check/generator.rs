@@ -323,9 +323,12 @@ impl Checker<'_> {
             _ => self.graph.map(&SUBTRACT, &[last, first]),
         };
         let g = &mut self.graph;
-        let from_sizes = |size: &Size| size.vars().iter().any(|var| g.dynamic_value(var).is_none());
+        let keeps = |size: &Size| {
+            let of_parameters = size.vars().iter().any(|var| g.dynamic_value(var).is_none());
+            of_parameters || (size.is_nonnegative() && g.needed_nonnegative(size).is_empty())
+        };
         match g.size_polynomial(length) {
-            Some(size) if !from_sizes(&size) && !(size.is_nonnegative() && g.needed_nonnegative(&size).is_empty()) => {
+            Some(size) if !keeps(&size) => {
                 let length = g.no_less_than_nothing(length);
                 Ok(g.dynamic_size(length))
             }

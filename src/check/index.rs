@@ -178,12 +178,9 @@ impl Checker<'_> {
         if let Some(value) = self.graph.as_size(index).and_then(|size| size.as_const()) {
             let known = extent.as_const();
             let outside = known.filter(|extent| !(-*extent..*extent).contains(&value));
-            match outside {
-                // Where control may never come it is no error yet.
-                Some(extent) if self.flow.guards.is_empty() => {
-                    return Err(self.out_of_range(value, extent, axis, span));
-                }
-                _ => {}
+            // Where control may never come it is no error yet.
+            if let Some(extent) = outside.filter(|_| self.flow.guards.is_empty()) {
+                return Err(self.out_of_range(value, extent, axis, span));
             }
             if value < 0 && outside.is_none() {
                 let from_end = extent.plus(&Size::from(value));
