@@ -312,8 +312,7 @@ impl Checker<'_> {
         let mut sizes = Vec::new();
         for expr in flat {
             let size = self.size_of(expr, "a size")?;
-            self.require_nonnegative(&size, &format!("the size {size} is negative"), expr.span)?;
-            sizes.push(size);
+            sizes.push(self.written_size(size, expr.span)?);
         }
         Ok(sizes)
     }

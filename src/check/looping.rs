@@ -211,13 +211,13 @@ impl Checker<'_> {
                 Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, "the step of a range is not 0"))
             }
             Some(_) => Ok(id),
-            None => Ok(self.check(crate::graph::CheckKind::NonZero, id, None, span)),
+            None => Ok(self.check(crate::graph::CheckKind::Step, id, None, span)),
         }
     }
 
     /// How many numbers a range has, `max(0, ceil((last - first) / step))`, and the same as a size that holds whenever
     /// there is at least one.
-    fn range_count(&mut self, first: NodeId, last: NodeId, step: NodeId) -> (NodeId, Option<Size>) {
+    pub(super) fn range_count(&mut self, first: NodeId, last: NodeId, step: NodeId) -> (NodeId, Option<Size>) {
         let [first_size, last_size, step_size] = [first, last, step].map(|id| self.graph.as_size(id));
         let length = first_size.zip(last_size).map(|(first, last)| last.minus(&first));
         let step_size = step_size.and_then(|size| size.as_const());
