@@ -139,3 +139,28 @@ fn what_is_saved_can_be_loaded_below() {
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), "[1. 2.]\n");
 }
+
+#[test]
+fn a_kernel_serves_arrays_that_are_too_short_for_a_slice_only_where_it_is_cut_off() {
+    let source = "fn head(x: f64[n]) = x[:3]\n\
+        fn steps(x: f64[n]) = x[1:] - x[:-1]\n\
+        fn cut(x: f64[n]) = x[:min(3, n)]\n\
+        fn kept(x: f64[n]) = x[x > 0][1:]\n\
+        fn guarded(x: f64[n]) = if n > 90000000 { sum(x[:90000000]) + sum(concat(zeros(n-5), x[1:])) } else { x[-1] }\n";
+    let module = Session::new().compile("t", source).unwrap();
+    let call = |name: &str, x: &Array1<f64>| {
+        let result = module.kernel(name).unwrap().call(&[ArrayView::from(x)]);
+        result.map(|results| results[0].to_f64_vec()).map_err(|error| error.to_string())
+    };
+    let (none, two, four) = (array![], array![1.0, 2.0], array![1.0, 2.0, 4.0, 8.0]);
+    assert_eq!(call("head", &four).unwrap(), [1.0, 2.0, 4.0]);
+    let error = call("head", &two).unwrap_err();
+    assert!(error.contains("the slice 0:3 ends behind the axis of size n: write min(3, n)"), "{error}");
+    assert_eq!(call("steps", &two).unwrap(), [1.0]);
+    assert!(call("steps", &none).unwrap_err().contains("ends before it starts"));
+    assert_eq!(call("cut", &two).unwrap(), [1.0, 2.0]);
+    assert_eq!(call("kept", &none).unwrap(), [0.0; 0]);
+    assert_eq!(call("kept", &four).unwrap(), [2.0, 4.0, 8.0]);
+    // What a condition keeps from being used reads nothing outside of the array.
+    assert_eq!(call("guarded", &two).unwrap(), [2.0]);
+}

@@ -16,6 +16,13 @@ pub enum CheckKind {
     },
     /// Operand: an integer divisor. The result is the divisor.
     NonZero,
+    /// Operand: the step of a range, which is not 0. The result is the step.
+    Step,
+    /// Operands: two integers that must be equal. The result is the first.
+    Equal {
+        /// What needs them to be, for the message.
+        what: String,
+    },
     /// Operand: a truth value that must hold. The result is the operand.
     Assert {
         /// What the program says when it does not.
@@ -28,7 +35,7 @@ pub enum CheckKind {
 pub struct Fault {
     /// Which of the kernel's checks.
     pub site: usize,
-    /// For an index the index as given and the extent, otherwise zeros.
+    /// For an index the index as given and the extent, for integers that differ both of them, otherwise zeros.
     pub values: [i64; 2],
 }
 

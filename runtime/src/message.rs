@@ -120,17 +120,21 @@ impl Message {
     }
 }
 
-/// A check of the program failed, with these values where it is an index.
+/// A check of the program failed, with these values where it is one of an index or of two sizes.
 pub fn of_check(kind: &CheckKind, values: [i64; 2]) -> Message {
     match kind {
         CheckKind::Index { axis } => of_index(*axis, values[0], values[1]),
         CheckKind::NonZero => of_division(),
+        CheckKind::Step => of_step(),
+        CheckKind::Equal { what } => of_sizes(what, values[0], values[1]),
         CheckKind::Assert { message } => of_assertion(message.as_deref()),
     }
 }
 
 /// An index is outside its axis.
 pub fn of_index(axis: usize, index: i64, extent: i64) -> Message {
+    // An axis whose size comes out negative has nothing in it either.
+    let extent = extent.max(0);
     let error = Message::new(Cause::Index, format!("the index {index} is outside axis {axis} of size {extent}"));
     if extent == 0 {
         error.help("the axis is empty")
@@ -149,6 +153,20 @@ pub fn of_division() -> Message {
     Message::new(Cause::Division, "an integer is divided by zero")
         .at("this is 0")
         .help("divide floats with / to get inf or nan instead")
+}
+
+/// A range that gets nowhere.
+pub fn of_step() -> Message {
+    Message::new(Cause::Division, "the step of a range is zero")
+        .at("this is 0")
+        .help("a step is positive, to count up, or negative, to count down")
+}
+
+/// Two sizes that only running tells differ.
+pub fn of_sizes(what: &str, a: i64, b: i64) -> Message {
+    Message::new(Cause::Assertion, format!("{what}: they are {} and {}", a.max(0), b.max(0)))
+        .at("these sizes were found when running")
+        .help("cut both to one length, x[:min(a, b)]; of a size that only running tells, 1 does not stretch either")
 }
 
 /// An assertion failed, with the program's own words if it has any.

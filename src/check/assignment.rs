@@ -91,7 +91,13 @@ impl Checker<'_> {
         match (old, &new) {
             (Value::Array { id: old, literal }, Value::Array { literal: still, .. }) => {
                 let operand = self.as_operand(&new, span)?;
-                let (was, is) = (self.graph.ty(*old).clone(), self.graph.ty(operand.id).clone());
+                let was = self.graph.ty(*old).clone();
+                let mut operand = operand;
+                let what = format!("`{name}` keeps its sizes");
+                if self.host.is_none() || self.flow.function {
+                    operand.id = self.agreed(operand.id, &was.shape, &what, span).unwrap_or(operand.id);
+                }
+                let is = self.graph.ty(operand.id).clone();
                 let fits = was.shape == is.shape
                     || (self.host.is_some() && !self.flow.function && self.flow.frames.is_empty());
                 if fits && *literal && (is.dtype.is_float() || is.dtype == was.dtype) {
@@ -187,9 +193,11 @@ impl Checker<'_> {
     /// A value spread over the selected part.
     fn fitted(&mut self, value: NodeId, shape: &[Size], span: Span) -> Result<NodeId> {
         let own = self.graph.shape(value).to_vec();
-        let fits = own.len() <= shape.len()
-            && own.iter().rev().zip(shape.iter().rev()).all(|(own, size)| own.is_one() || own == size);
-        if fits {
+        let lead = shape.len().saturating_sub(own.len());
+        let here = shape.iter().skip(lead);
+        let wanted: Vec<Size> =
+            own.iter().zip(here).map(|(own, size)| if own.is_one() { own } else { size }.clone()).collect();
+        if let Some(value) = self.agreed(value, &wanted, "what is assigned has the sizes of the part", span) {
             return Ok(self.stretch(value, shape));
         }
         let (is, wanted) = (self.graph.ty(value).clone(), crate::graph::display_shape(shape));

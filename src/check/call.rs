@@ -315,8 +315,7 @@ impl Checker<'_> {
             for value in self.graph.possibly_negative(&size) {
                 self.require_natural(value, "the size is negative", expr.span);
             }
-            self.require_nonnegative(&size, &format!("the size {size} is negative"), expr.span)?;
-            sizes.push(size);
+            sizes.push(self.written_size(size, expr.span)?);
         }
         Ok(sizes)
     }

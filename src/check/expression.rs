@@ -172,8 +172,12 @@ impl Checker<'_> {
         let Some(first) = operands.first() else {
             return Err(Diagnostic::error(codes::ARGUMENTS, span, "an empty array needs a type").help("write zeros(0)"));
         };
+        let mut agreed = Vec::new();
+        let shape = self.graph.shape(first.id).to_vec();
         for operand in operands {
-            if !Self::same_shape(self.graph.ty(operand.id), self.graph.ty(first.id)) {
+            if let Some(id) = self.agreed(operand.id, &shape, "the elements of an array have equal sizes", span) {
+                agreed.push(super::operators::Operand { id, ..*operand });
+            } else {
                 let (ta, tb) = (self.graph.ty(first.id).to_string(), self.graph.ty(operand.id).to_string());
                 return Err(Diagnostic::error(codes::SIZES, span, "the elements of an array have one shape")
                     .label(first.span, format!("this is {ta}"))
@@ -181,7 +185,7 @@ impl Checker<'_> {
             }
         }
         let dtype = self.common_dtype(operands);
-        let parts: Vec<NodeId> = operands
+        let parts: Vec<NodeId> = agreed
             .iter()
             .map(|operand| {
                 let cast = self.graph.cast(operand.id, dtype);

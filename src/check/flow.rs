@@ -120,6 +120,13 @@ impl Checker<'_> {
         self.all(&conditions)
     }
 
+    /// Whether a check here may be left out while what is computed of a value is computed all the same: under a condition, and
+    /// outside of a loop that may not be entered.
+    pub(super) fn is_conditional(&mut self, on: &[NodeId]) -> bool {
+        let condition = self.effect_condition(on);
+        condition.is_some_and(|id| self.graph.as_constant(id) != Some(Constant::Bool(true)))
+    }
+
     /// What is checked, with the condition under which it matters.
     pub(super) fn guarded(&mut self, kind: &CheckKind, inputs: &mut Vec<NodeId>) {
         let Some(guard) = self.effect_condition(inputs) else { return };
@@ -262,7 +269,9 @@ impl Checker<'_> {
             }
             (Value::Array { id: x, .. }, Value::Array { id: y, .. }) => {
                 let (tx, ty) = (self.graph.ty(*x).clone(), self.graph.ty(*y).clone());
-                if tx.shape != ty.shape {
+                // `where` makes sure that sizes are equal of which only running tells.
+                let mut sizes = tx.shape.iter().zip(&ty.shape);
+                if tx.rank() != ty.rank() || sizes.any(|(x, y)| x.is_one() != y.is_one() || !self.may_be_equal(x, y)) {
                     return Err(Diagnostic::error(
                         codes::SIZES,
                         span,
@@ -351,10 +360,17 @@ fn guard_check(graph: &mut Graph, kind: &CheckKind, guard: NodeId, inputs: &mut 
                 inputs.push(both);
             }
         },
-        CheckKind::NonZero => {
+        CheckKind::NonZero | CheckKind::Step => {
             let harmless = graph.full_like(value, 1.0);
             let harmless = graph.map(&WHERE, &[wide, value, harmless]);
             inputs.splice(..1, [harmless]);
+        }
+        CheckKind::Equal { .. } => {
+            if let Some(other) = inputs.get(1).copied() {
+                let other = graph.map(&WHERE, &[wide, other, value]);
+                inputs.truncate(1);
+                inputs.push(other);
+            }
         }
         CheckKind::Assert { .. } => {
             let not_here = graph.map(&NOT, &[wide]);

@@ -48,6 +48,8 @@ pub struct Checked {
     pub promises: Vec<Promise>,
     /// Sizes that the graph takes to be no less than 0; where one is not, the function is expanded for the call.
     assumed: Vec<Size>,
+    /// Whether something is read that only a check keeps inside of its array.
+    relies: bool,
 }
 
 /// What size variables stand for, and where that comes from.
@@ -237,8 +239,8 @@ fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]
         checker.bind_name(&name, value, false);
     }
     checker.flow.function = true;
-    let value = checker.body(function)?;
-    let value = checker.result(function, value, &Sizes::new())?;
+    let value = checker.body(function).and_then(|value| checker.result(function, value, &Sizes::new()));
+    let value = value.map_err(|error| checker.explained(error))?;
     let mut outputs = Vec::new();
     let result = value.shape(&mut outputs);
     checker.graph.outputs = outputs;
@@ -250,6 +252,7 @@ fn check_function(functions: &Functions, function: &Function, layouts: &[Layout]
         warnings: checker.warnings,
         promises,
         assumed: checker.assumed,
+        relies: checker.relies,
     })
 }
 
@@ -361,13 +364,19 @@ impl Checker<'_> {
     fn conform(&mut self, ty: &Declared, value: Value, span: Span, what: &str) -> Result<Value> {
         match (ty, value) {
             (Declared::Array(ty, place), value @ Value::Array { .. }) => {
-                let operand = self.as_operand(&value, span)?;
+                let mut operand = self.as_operand(&value, span)?;
                 let own = self.graph.ty(operand.id).clone();
-                let fits = own.rank() == ty.rank()
-                    && own.shape.iter().zip(&ty.shape).all(|(own, size)| {
-                        own == size || size.as_var().is_some_and(|var| &**var == super::types::UNKNOWN)
-                    });
-                if !fits {
+                let promised = own.shape.iter().zip(&ty.shape).map(|(own, size)| {
+                    let open = size.as_var().is_some_and(|var| &**var == super::types::UNKNOWN);
+                    if open { own.clone() } else { size.clone() }
+                });
+                let promised: Vec<Size> = promised.collect();
+                let what = format!("{what} has the sizes that its type says");
+                if let Some(agreed) =
+                    self.agreed(operand.id, &promised, &what, span).filter(|_| own.rank() == ty.rank())
+                {
+                    operand.id = agreed;
+                } else {
                     return Err(Diagnostic::error(codes::SIZES, span, format!("{what} is {own}, not {ty}"))
                         .at(format!("this is {own}"))
                         .label(*place, format!("{ty} was promised here")));
@@ -422,14 +431,25 @@ impl Checker<'_> {
         }
         let callee = self.functions.get_for(name, &layouts, span)?;
         let (ids, sizes) = self.arguments(&callee.name, &callee.parameters, &values, &ordered)?;
+        // Under a condition a check of the body may not be done, and what relies on it is done another way.
+        let mut fits = !callee.relies || !self.is_conditional(&ids);
+        let mut assumed = Vec::new();
         for size in &callee.assumed {
             let size = size.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
             match size.as_const() {
-                Some(..0) if !self.functions.is_template(name) => return self.expand(name, &values, &ordered, span),
+                Some(..0) => fits = false,
                 Some(_) => {}
-                None => self.assumed.push(size),
+                None if size.is_nonnegative() => {}
+                // Here it is found when running, so that slices are clipped then.
+                None if self.is_found(&size) => fits = false,
+                None => assumed.push(size),
             }
         }
+        if !fits && !self.functions.takes_lists(name) {
+            return self.expand(name, &values, &ordered, span);
+        }
+        self.assumed.extend(assumed);
+        self.relies |= callee.relies;
         let result = self.copy_in(&callee, &ids, &sizes, span)?;
         if self.graph.len() > NODE_LIMIT {
             return Err(too_large(span));
@@ -497,7 +517,7 @@ impl Checker<'_> {
         if self.graph.len() > NODE_LIMIT {
             return Err(too_large(span));
         }
-        value.map_err(|error| error.label(span, format!("in this call of `{name}`")))
+        value.map_err(|error| self.explained(error).label(span, format!("in this call of `{name}`")))
     }
 
     /// Pairs the arrays of one argument with those of its parameter.
@@ -569,9 +589,14 @@ impl Checker<'_> {
             let text = format!("`{callee}` takes {formal} here, an array of {} axes", formal.rank());
             return Err(error(codes::RANK, text));
         }
+        let mut operand = *operand;
+        let bind = |expected: &Size| expected.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
+        let wanted: Vec<Size> = formal.shape.iter().map(bind).collect();
+        let what = format!("`{callee}` takes {formal} here");
+        operand.id = self.agreed(operand.id, &wanted, &what, operand.span).unwrap_or(operand.id);
         for (expected, actual) in formal.shape.iter().zip(&own.shape) {
-            let bound = expected.substitute(&|var| sizes.get(var).map(|(size, _)| size.clone()));
-            if bound != *actual {
+            let bound = bind(expected);
+            if !self.may_be_equal(&bound, actual) {
                 let text = match expected.as_const() {
                     Some(_) => format!("`{callee}` takes {formal} here: the size must be {bound}, not {actual}"),
                     None => format!(
@@ -587,7 +612,7 @@ impl Checker<'_> {
                 return Err(self.origins(problem, &[&bound, actual]));
             }
         }
-        match self.assignable(*operand, formal.dtype) {
+        match self.assignable(operand, formal.dtype) {
             Some(id) => Ok(id),
             None => Err(error(codes::TYPE, format!("`{callee}` takes {formal} here"))
                 .help(format!("convert with {}(…)", formal.dtype))),

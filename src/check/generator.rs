@@ -15,6 +15,9 @@ use crate::syntax::ast::{Expr, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;
 use crate::syntax::visit;
 
+/// The cure for ranges that cannot be run through together.
+const REDUCE_INSIDE: &str = "reduce inside: sum(sum(e for j in a:b) for i in 0:n)";
+
 /// The element behind generators.
 struct Elements {
     /// Its value, as a function of the variables.
@@ -41,7 +44,7 @@ impl Checker<'_> {
     /// `[e for …]`.
     pub(super) fn comprehension(&mut self, element: &Expr, generators: &[Generator], span: Span) -> Result<Value> {
         let (checks, warnings) = (self.graph.checks.len(), self.warnings.len());
-        let made = self.generate(element, generators, &mut |c, over| c.for_each_item(over, span));
+        let made = self.generate(element, generators, true, &mut |c, over| c.for_each_item(over, span));
         // A comprehension in the element that can only be a list for each round.
         if made.is_err() && std::mem::take(&mut self.uneven) {
             self.graph.checks.truncate(checks);
@@ -93,7 +96,7 @@ impl Checker<'_> {
     ) -> Result<Generated> {
         // Over a list, one element is a line of elements.
         let (mut inner, mut line) = (None, 0);
-        let Elements { value, vars, guard, .. } = self.generate(element, generators, &mut |c, over| {
+        let Elements { value, vars, guard, .. } = self.generate(element, generators, false, &mut |c, over| {
             let Generated { x, axes, members } = c.reduced_items(over, left_out)?;
             (inner, line) = (members, axes);
             Ok(Value::array(x))
@@ -133,18 +136,20 @@ impl Checker<'_> {
 
     /// The element as a function of the generators' index variables, and whether it is in all ranges where that is
     /// not a matter of course.
-    /// At a generator over a list, `unroll` makes the rest.
+    /// At a generator over a list, `unroll` makes the rest. With `one_length` a range that depends on an index outside has the
+    /// length that it has there.
     fn generate<'e>(
         &mut self,
         element: &'e Expr,
         generators: &'e [Generator],
+        one_length: bool,
         unroll: &mut dyn FnMut(&mut Self, &OverList<'e>) -> Result<Value>,
     ) -> Result<Elements> {
         self.scope.enter();
         let barrier = std::mem::replace(&mut self.flow.barrier, self.scope.len());
         let (outer, guards) = (self.graph.checks.len(), self.flow.guards.len());
         let mut vars = Vec::new();
-        let result = self.generator_chain(element, generators, &mut vars, unroll);
+        let result = self.generator_chain(element, generators, &mut vars, one_length, unroll);
         self.flow.barrier = barrier;
         self.scope.leave();
         let loops = self.close_checks(outer, &vars, result.as_ref().ok());
@@ -159,11 +164,12 @@ impl Checker<'_> {
         element: &'e Expr,
         generators: &'e [Generator],
         vars: &mut Vec<VarId>,
+        one_length: bool,
         unroll: &mut dyn FnMut(&mut Self, &OverList<'e>) -> Result<Value>,
     ) -> Result<Value> {
         let mut left = generators;
         while let [generator, rest @ ..] = left {
-            if let Some(items) = self.generator(generator, (element, rest), vars)? {
+            if let Some(items) = self.generator(generator, (element, rest), vars, one_length)? {
                 return unroll(self, &OverList { pattern: &generator.pattern, items, rest, element });
             }
             left = rest;
@@ -178,6 +184,7 @@ impl Checker<'_> {
         generator: &Generator,
         (element, rest): (&Expr, &[Generator]),
         vars: &mut Vec<VarId>,
+        one_length: bool,
     ) -> Result<Option<Vec<Value>>> {
         match &generator.iterable {
             Iterable::Range { start, stop, step } => {
@@ -193,7 +200,7 @@ impl Checker<'_> {
                 if picks {
                     return self.rounds(generator).map(Some);
                 }
-                if let Some(value) = self.dependent_range(&name.text, start, stop, step.as_ref(), vars)? {
+                if let Some(value) = self.dependent_range(&name.text, start, stop, step.as_ref(), vars, one_length)? {
                     self.scope.bind(&name.text, Value::array(value), name.span, false);
                     return Ok(None);
                 }
@@ -223,7 +230,8 @@ impl Checker<'_> {
     }
 
     /// The value of a range whose bounds depend on other generators' indexes: a counter over every value that any of
-    /// the ranges has, and a guard that tells which are meant. `None` for an ordinary range.
+    /// the ranges has, and a guard that tells which are meant. `None` for a range that has one length here: an ordinary one, and
+    /// one that may have another length for another index or iteration outside.
     fn dependent_range(
         &mut self,
         name: &str,
@@ -231,17 +239,30 @@ impl Checker<'_> {
         stop: &Expr,
         step: Option<&Expr>,
         vars: &mut Vec<VarId>,
+        one_length: bool,
     ) -> Result<Option<NodeId>> {
         let (first, last) = (self.operand(start)?, self.operand(stop)?);
         let depends = |c: &Self, id: NodeId| !c.graph.node(id).free.is_empty();
         if !depends(self, first.id) && !depends(self, last.id) {
             return Ok(None);
         }
-        if let Some(step) = step {
-            return Err(not_available(step.span, "a stride in a range that depends on another index"));
+        // What depends on indexes and loops outside only has one length here.
+        let together = |id: NodeId| vars.iter().any(|var| self.graph.depends_on(id, *var));
+        let together = together(first.id) || together(last.id);
+        let bounds = self.bounds(first.id).zip(self.bounds(last.id));
+        if !together && (one_length || step.is_some() || bounds.is_none()) {
+            return Ok(None);
         }
-        let (Some((mut low, _)), Some((_, mut high))) = (self.bounds(first.id), self.bounds(last.id)) else {
-            return Err(not_available(start.span.to(stop.span), "a range whose bounds are read from data"));
+        if let Some(step) = step {
+            return Err(not_available(
+                step.span,
+                "a stride in a range that depends on another index of the same generators",
+            )
+            .help(REDUCE_INSIDE));
+        }
+        let Some(((mut low, _), (_, mut high))) = bounds else {
+            let text = "a range whose bounds are read from data at another index of the same generators";
+            return Err(not_available(start.span.to(stop.span), text).help(REDUCE_INSIDE));
         };
         // A wider range is as good, and one that is never negative needs no check.
         if low.is_nonnegative() {
@@ -250,10 +271,8 @@ impl Checker<'_> {
         if !high.is_nonnegative() {
             high = high.plus(&Size::one());
         }
-        let extent = high.minus(&low);
-        let extent = extent.as_const().map_or(extent, |value| Size::from(value.max(0)));
         let message = format!("the range {low}:{high} ends before it starts");
-        self.require_nonnegative(&extent, &message, start.span.to(stop.span))?;
+        let extent = self.length_of(high.minus(&low), &message, start.span.to(stop.span))?;
         let var = self.new_generator(name, extent, vars);
         let (counter, low) = (self.graph.var_value(var), self.graph.size_value(&low));
         let value = self.graph.plus(low, counter);
@@ -266,8 +285,7 @@ impl Checker<'_> {
 
     /// First value, number of values and stride of a range.
     fn range(&mut self, start: &Expr, stop: &Expr, step: Option<&Expr>, span: Span) -> Result<(NodeId, Size, i64)> {
-        let first = self.whole(start, "the bound of a range")?;
-        let last = self.whole(stop, "the bound of a range")?;
+        let bounds = [self.range_bound(start)?, self.range_bound(stop)?];
         let stride = match step {
             None => 1,
             Some(step) => {
@@ -277,28 +295,35 @@ impl Checker<'_> {
                 })?
             }
         };
-        for (bound, place) in [(first, start.span), (last, stop.span)] {
-            if self.graph.as_size(bound).is_none() {
-                self.concrete(bound, place)?;
-            }
+        let count = self.range_length(bounds, stride, span)?;
+        Ok((bounds[0], count, stride))
+    }
+
+    /// A bound of a range, which may be negative. At the top level it is computed now, if it can be.
+    fn range_bound(&mut self, bound: &Expr) -> Result<NodeId> {
+        let id = self.whole(bound, "the bound of a range")?;
+        match self.graph.as_size(id) {
+            Some(size) => Ok(self.graph.size_value(&size)),
+            None => self.concrete(id, bound.span).map(|()| id),
         }
-        let length = match self.graph.as_size(first).zip(self.graph.as_size(last)) {
-            Some((first, last)) => last.minus(&first),
-            None => self.distance(first, last, span)?,
-        };
+    }
+
+    /// How many numbers a range has; none if it ends before it starts.
+    pub(super) fn range_length(&mut self, [first, last]: [NodeId; 2], stride: i64, span: Span) -> Result<Size> {
+        let sizes = self.graph.as_size(first).zip(self.graph.as_size(last));
+        if let (Some((from, to)), 1) = (&sizes, stride) {
+            let message = format!(
+                "the range {from}:{to} ends before it starts: write max({from}, {to}) as its end to have it empty"
+            );
+            return self.length_of(to.minus(from), &message, span);
+        }
         if stride == 1 {
-            let length = length.as_const().map_or(length, |value| Size::from(value.max(0)));
-            self.require_nonnegative(&length, "the range ends before it starts", span)?;
-            return Ok((first, length, 1));
+            let size = self.distance(first, last, span)?;
+            return self.length_of(size, "the range ends before it starts", span);
         }
-        let Some(length) = length.as_const() else {
-            let step = self.graph.int(stride);
-            let (count, _) = self.range_count(first, last, step);
-            return Ok((first, self.dynamic_size(count, span)?, stride));
-        };
-        let (distance, stride_size) = if stride > 0 { (length, stride) } else { (-length, -stride) };
-        let count = if distance <= 0 { 0 } else { (distance + stride_size - 1) / stride_size };
-        Ok((first, Size::from(count), stride))
+        let step = self.graph.int(stride);
+        let (count, _) = self.range_count(first, last, step);
+        self.found_size(count, span)
     }
 
     /// What a generator's variable can count: if the shape changes with the variable, as the checks of rows of different lengths do, one

@@ -53,7 +53,7 @@ impl Checker<'_> {
                 if step == 0 {
                     return Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, "the step of a slice is not 0"));
                 }
-                let positions = super::index::known_positions(start, stop, step, items.len() as i64);
+                let positions = super::slicing::known_positions(start, stop, step, items.len() as i64);
                 Ok(Value::List(positions.filter_map(|k| items.get(k)).cloned().collect()))
             }
             _ => Err(Diagnostic::error(codes::RANK, span, "a list has one index")

@@ -211,7 +211,7 @@ impl Checker<'_> {
                 Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, "the step of a range is not 0"))
             }
             Some(_) => Ok(id),
-            None => Ok(self.check(crate::graph::CheckKind::NonZero, id, None, span)),
+            None => Ok(self.check(crate::graph::CheckKind::Step, id, None, span)),
         }
     }
 

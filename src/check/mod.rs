@@ -11,6 +11,7 @@ mod call;
 mod contract;
 mod expression;
 mod flow;
+mod found;
 mod function;
 mod generator;
 mod habits;
@@ -20,6 +21,7 @@ mod looping;
 mod operators;
 pub mod plots;
 mod scope;
+mod slicing;
 mod statement;
 mod types;
 mod value;
@@ -72,6 +74,8 @@ pub struct Checker<'a> {
     uneven: bool,
     /// Sizes that slices over axes of unknown sizes take to be no less than 0.
     assumed: Vec<crate::graph::Size>,
+    /// Whether something is read that only a check keeps inside of its array.
+    relies: bool,
     /// Where control stands: conditions, loops around, and what has been left.
     flow: flow::Flow,
     /// The names that the function, or the program's statements, differentiate by.
@@ -96,6 +100,7 @@ impl<'a> Checker<'a> {
             keeps_names: false,
             uneven: false,
             assumed: Vec::new(),
+            relies: false,
             flow: flow::Flow::default(),
             targets: BTreeSet::new(),
             lambdas: (0, 0),

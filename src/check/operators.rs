@@ -173,6 +173,8 @@ impl Checker<'_> {
             Some(_) if self.flow.guards.is_empty() => Err(Diagnostic::error(codes::SIZES, span, message.to_string())),
             None if size.is_nonnegative() => Ok(()),
             _ => {
+                // What is said when running says nothing of the names of sizes here.
+                let message = &self.explained(Diagnostic::error(codes::SIZES, span, message)).message;
                 let value = self.graph.size_value(size);
                 self.require_natural(value, message, span);
                 Ok(())
@@ -199,12 +201,37 @@ impl Checker<'_> {
                 if known.is_one() {
                     (*known, *by) = (size.clone(), *operand);
                 } else if !size.is_one() && known != size {
-                    return Err(self.broadcast_error(what, span, (known, by), (size, operand), at, rank));
+                    if !self.may_be_equal(known, size) {
+                        return Err(self.broadcast_error(what, span, (known, by), (size, operand), at, rank));
+                    }
+                    // The size that more is known of.
+                    if self.is_found(known) && !self.is_found(size) {
+                        (*known, *by) = (size.clone(), *operand);
+                    }
                 }
             }
         }
         let shape: Vec<Size> = shape.into_iter().map(|(size, _)| size).collect();
-        Ok(operands.iter().map(|operand| self.stretch(operand.id, &shape)).collect())
+        let what = format!("`{what}` needs equal sizes");
+        operands.iter().map(|operand| self.fitting(operand, &shape, &what, span)).collect()
+    }
+
+    /// An operand repeated to a shape; sizes of which only running tells are checked to be those.
+    fn fitting(&mut self, operand: &Operand, shape: &[Size], what: &str, span: Span) -> Result<NodeId> {
+        let own = self.graph.shape(operand.id).to_vec();
+        let lead = shape.len().saturating_sub(own.len());
+        let here = shape.iter().skip(lead);
+        let wanted: Vec<Size> =
+            own.iter().zip(here).map(|(own, size)| if own.is_one() { own } else { size }.clone()).collect();
+        match self.agreed(operand.id, &wanted, what, span) {
+            Some(id) => Ok(self.stretch(id, shape)),
+            None => {
+                let text =
+                    format!("{what}: {} and [{}]", self.graph.ty(operand.id), crate::graph::display_shape(shape));
+                let error = Diagnostic::error(codes::BROADCAST, span, text);
+                Err(self.origins(error, &own.iter().chain(shape).collect::<Vec<_>>()))
+            }
+        }
     }
 
     fn broadcast_error(
@@ -222,7 +249,13 @@ impl Checker<'_> {
             .at(format!("`{what}` needs the sizes {} and {} to be equal (axis -{axis})", a.0, b.0))
             .label(a.1.span, format!("this is {ta}"))
             .label(b.1.span, format!("this is {tb}"));
-        self.origins(error, &[a.0, b.0]).help("axes are matched from the last; only a missing axis or the literal size 1 stretches: insert one with x[:, newaxis]")
+        let help = match self.is_found(a.0) || self.is_found(b.0) {
+            true => "cut both to one length: x[:min(a, b)]",
+            false => {
+                "axes are matched from the last; only a missing axis or the literal size 1 stretches: insert one with x[:, newaxis]"
+            }
+        };
+        self.origins(error, &[a.0, b.0]).help(help)
     }
 
     /// Adds where each size variable comes from.
@@ -373,7 +406,13 @@ impl Checker<'_> {
             return Err(mismatch(codes::RANK, "`@` multiplies vectors and matrices, not scalars".into())
                 .help("write * to multiply by a scalar"));
         };
-        if inner_a != inner_b {
+        let mut right = right;
+        let inner = tb.rank().saturating_sub(2);
+        let wanted: Vec<Size> =
+            tb.shape.iter().enumerate().map(|(axis, own)| if axis == inner { inner_a } else { own }.clone()).collect();
+        if let Some(agreed) = self.agreed(right.id, &wanted, "`@` needs equal sizes to sum over", span) {
+            right.id = agreed;
+        } else {
             let error = mismatch(codes::SIZES, format!("`@` sums over axes of sizes {inner_a} and {inner_b}"))
                 .at("the last size of the left must be the first of the right");
             return Err(self

@@ -46,6 +46,10 @@ impl Checker<'_> {
 
     /// A statement that binds, assigns or asserts.
     pub fn statement(&mut self, statement: &Statement) -> Result<()> {
+        self.statement_inner(statement).map_err(|error| self.explained(error))
+    }
+
+    fn statement_inner(&mut self, statement: &Statement) -> Result<()> {
         let span = statement.span;
         match &statement.kind {
             StatementKind::Let(pattern, value) => {

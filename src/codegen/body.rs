@@ -264,7 +264,10 @@ impl NestWriter<'_, '_, '_> {
                     }
                 }
             }
-            (CheckKind::NonZero, [divisor, ..]) => (*divisor, self.w.ins().icmp_imm_s(IntCC::NotEqual, *divisor, 0)),
+            (CheckKind::Equal { .. }, [a, b, ..]) => (*a, self.w.ins().icmp(IntCC::Equal, *a, *b)),
+            (CheckKind::NonZero | CheckKind::Step, [divisor, ..]) => {
+                (*divisor, self.w.ins().icmp_imm_s(IntCC::NotEqual, *divisor, 0))
+            }
             (CheckKind::Assert { .. }, [truth, ..]) => (*truth, *truth),
             _ => {
                 self.w.fail("a check with the wrong operands");
@@ -275,7 +278,7 @@ impl NestWriter<'_, '_, '_> {
         self.w.branch(holds, (fine, &[]), (failed, &[]));
         self.w.start(failed);
         let record = self.fault;
-        if matches!(self.faults[fault].kind, CheckKind::Index { .. }) {
+        if matches!(self.faults[fault].kind, CheckKind::Index { .. } | CheckKind::Equal { .. }) {
             for (slot, arg) in args.iter().take(2).enumerate() {
                 self.w.ins().store(aligned(), *arg, record, 8 * slot as i32);
             }

@@ -333,10 +333,18 @@ impl Parser {
     }
 
     fn check(&mut self) -> Result<CheckKind, String> {
-        let name = self.word("`index`, `nonzero` or `assert`")?;
+        let name = self.word("`index`, `nonzero`, `step`, `equal` or `assert`")?;
         match name.as_str() {
             "index" => Ok(CheckKind::Index { axis: self.integer()? }),
             "nonzero" => Ok(CheckKind::NonZero),
+            "step" => Ok(CheckKind::Step),
+            "equal" => match self.peek().clone() {
+                Kind::Text(what) => {
+                    self.at += 1;
+                    Ok(CheckKind::Equal { what })
+                }
+                _ => self.fail("`equal` says what needs it, as a string"),
+            },
             "assert" => match self.peek().clone() {
                 Kind::Text(message) => {
                     self.at += 1;
@@ -344,7 +352,9 @@ impl Parser {
                 }
                 _ => Ok(CheckKind::Assert { message: None }),
             },
-            _ => self.fail(&format!("`{name}` is no check: there are `index`, `nonzero` and `assert`")),
+            _ => {
+                self.fail(&format!("`{name}` is no check: there are `index`, `nonzero`, `step`, `equal` and `assert`"))
+            }
         }
     }
 

@@ -142,6 +142,8 @@ fn check_text(kind: &CheckKind) -> String {
     match kind {
         CheckKind::Index { axis } => format!("check index {axis}"),
         CheckKind::NonZero => "check nonzero".to_string(),
+        CheckKind::Step => "check step".to_string(),
+        CheckKind::Equal { what } => format!("check equal {}", quoted(what)),
         CheckKind::Assert { message: None } => "check assert".to_string(),
         CheckKind::Assert { message: Some(message) } => format!("check assert {}", quoted(message)),
     }

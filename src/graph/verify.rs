@@ -394,7 +394,11 @@ fn verify_check(kind: &CheckKind, operands: &[&Type], ty: &Type) -> Verdict {
             expect(extent, &Type::scalar(DType::I64)).map_err(|message| format!("extent: {message}"))?;
             index
         }
-        (CheckKind::Index { .. }, _) => return count(operands, 2),
+        (CheckKind::Equal { .. }, [a, b]) => {
+            expect(b, a)?;
+            a
+        }
+        (CheckKind::Index { .. } | CheckKind::Equal { .. }, _) => return count(operands, 2),
         _ => only(operands)?,
     };
     let wanted = if matches!(kind, CheckKind::Assert { .. }) { DType::Bool } else { DType::I64 };

@@ -365,11 +365,19 @@ fn scatter_add(values: &Tensor, axes: &[usize], indexes: &[Rc<Tensor>], dtype: D
 fn check(kind: &CheckKind, x: &Tensor, rest: &[Rc<Tensor>]) -> Outcome {
     match kind {
         CheckKind::Index { axis } => check_index(*axis, x, rest),
+        CheckKind::Equal { what } => {
+            let differ = |(a, b): &(&Value, &Value)| a.int() != b.int();
+            match x.data.iter().zip(rest.first().map_or(&[][..], |other| &other.data)).find(differ) {
+                Some((a, b)) => Err(FaultKind::Sizes { what: what.clone(), sizes: [a.int(), b.int()] }),
+                None => Ok(x.clone()),
+            }
+        }
+        CheckKind::Step if x.data.iter().any(|value| value.int() == 0) => Err(FaultKind::Step),
         CheckKind::NonZero if x.data.iter().any(|value| value.int() == 0) => Err(FaultKind::DivisionByZero),
         CheckKind::Assert { message } if !x.data.iter().all(|value| value.truth()) => {
             Err(FaultKind::Assertion { message: message.clone() })
         }
-        CheckKind::NonZero | CheckKind::Assert { .. } => Ok(x.clone()),
+        CheckKind::NonZero | CheckKind::Step | CheckKind::Assert { .. } => Ok(x.clone()),
     }
 }
 

@@ -45,6 +45,15 @@ pub enum FaultKind {
     },
     /// An integer divisor is zero.
     DivisionByZero,
+    /// The step of a range is zero.
+    Step,
+    /// Two sizes that must be equal are not.
+    Sizes {
+        /// What needs them to be.
+        what: String,
+        /// Both.
+        sizes: [i64; 2],
+    },
     /// A condition does not hold.
     Assertion {
         /// What the program says then.
@@ -65,6 +74,8 @@ impl fmt::Display for FaultKind {
                 write!(f, "index {index} is outside axis {axis} of size {extent}")
             }
             FaultKind::DivisionByZero => f.write_str("an integer was divided by zero"),
+            FaultKind::Step => f.write_str("the step of a range is zero"),
+            FaultKind::Sizes { what, sizes: [a, b] } => write!(f, "{what}: they are {a} and {b}"),
             FaultKind::Assertion { message: Some(message) } => write!(f, "assertion failed: {message}"),
             FaultKind::Assertion { message: None } => f.write_str("assertion failed"),
             FaultKind::Interrupted => f.write_str("the evaluation was asked to stop"),

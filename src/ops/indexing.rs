@@ -168,8 +168,9 @@ pub(super) fn index(g: &mut Graph, id: NodeId, axis: usize, index: NodeId, rule:
         Op::Check(kind) => {
             let mut inputs = node.inputs.clone();
             inputs[0] = rule(g, inputs[0], axis, index);
-            if let Some(guard) = inputs.get_mut(2).filter(|guard| g.ty(**guard).rank() > 0) {
-                *guard = rule(g, *guard, axis, index);
+            let of_example = if let CheckKind::Equal { .. } = kind { 1 } else { 2 };
+            if let Some(other) = inputs.get_mut(of_example).filter(|other| g.ty(**other).rank() > 0) {
+                *other = rule(g, *other, axis, index);
             }
             let ty = g.ty(inputs[0]).clone();
             Some(g.add(Op::Check(kind.clone()), inputs, ty))
@@ -265,8 +266,10 @@ pub(super) fn batch(g: &mut Graph, id: NodeId, n: &Size, operands: &[Batched]) -
     match &node.op {
         Op::Check(kind) => {
             let mut inputs = vec![operands[0].repeated(g, n)];
-            if let CheckKind::Index { .. } = kind {
-                inputs.push(node.inputs[1]);
+            match kind {
+                CheckKind::Index { .. } => inputs.push(node.inputs[1]),
+                CheckKind::Equal { .. } => inputs.push(operands[1].repeated(g, n)),
+                CheckKind::NonZero | CheckKind::Step | CheckKind::Assert { .. } => {}
             }
             if let (Some(guard), Some(&own)) = (operands.get(2), node.inputs.get(2)) {
                 let shape = g.shape(inputs[0]).to_vec();

@@ -112,6 +112,8 @@ impl Runnable {
                         FaultKind::Index { axis, index, extent } => message::of_index(*axis, *index, *extent),
                         FaultKind::Interrupted => return interrupted(),
                         FaultKind::DivisionByZero => message::of_division(),
+                        FaultKind::Step => message::of_step(),
+                        FaultKind::Sizes { what, sizes: [a, b] } => message::of_sizes(what, *a, *b),
                         FaultKind::Assertion { message } => message::of_assertion(message.as_deref()),
                         FaultKind::Unsupported(text) | FaultKind::NoSize(text) => return bug(text),
                     };

@@ -154,13 +154,19 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     if operands.iter().any(|o| c.graph.ty(o.id).dtype.is_float()) {
         return float_arange(c, call, &operands);
     }
-    let bounds = exprs.iter().map(|e| c.size_of(e, "a bound of `arange`")).collect::<Result<Vec<_>>>()?;
-    let (start, stop) = match bounds.as_slice() {
-        [stop] => (Size::from(0), stop.clone()),
-        [start, stop, ..] => (start.clone(), stop.clone()),
-        [] => (Size::from(0), Size::from(0)),
+    let numbers = exprs.iter().map(|e| c.whole(e, "a bound of `arange`")).collect::<Result<Vec<_>>>()?;
+    for (id, expr) in numbers.iter().zip(&exprs) {
+        if c.graph.as_size(*id).is_none() {
+            c.concrete(*id, expr.span)?;
+        }
+    }
+    let zero = c.graph.int(0);
+    let (start, stop) = match numbers.as_slice() {
+        [stop] => (zero, *stop),
+        [start, stop, ..] => (*start, *stop),
+        [] => (zero, zero),
     };
-    let step = match bounds.get(2).map(|size| size.as_const()) {
+    let step = match numbers.get(2).map(|id| c.graph.as_size(*id).and_then(|size| size.as_const())) {
         None => 1,
         Some(Some(step)) if step != 0 => step,
         Some(_) => {
@@ -171,24 +177,9 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
             ));
         }
     };
-    let length = stop.minus(&start);
-    let count = match length.as_const() {
-        Some(length) => {
-            let (distance, stride) = (i128::from(length) * i128::from(step.signum()), i128::from(step).abs());
-            let count = if distance <= 0 { 0 } else { (distance - 1) / stride + 1 };
-            Size::from(i64::try_from(count).unwrap_or(i64::MAX))
-        }
-        None if step == 1 => {
-            c.require_nonnegative(&length, &format!("arange({start}, {stop}) ends before it starts"), call.span)?;
-            length
-        }
-        None => {
-            return Err(Diagnostic::error(codes::NOT_A_CONSTANT, call.span, "a stride needs bounds that are literals")
-                .help("scale a range of step 1: a + step * arange(n)"));
-        }
-    };
+    let count = c.range_length([start, stop], step, call.span)?;
     let iota = c.graph.iota(&count);
-    let (step, start) = (c.graph.int(step), c.graph.size_value(&start));
+    let step = c.graph.int(step);
     let scaled = c.graph.times(step, iota);
     Ok(Value::array(add_offset(c, start, scaled)))
 }

@@ -118,7 +118,17 @@ fn contracted(
         dtype => dtype,
     };
     let mut known: Vec<(u8, Size, Operand)> = Vec::new();
-    for (operand, labels) in &operands {
+    let mut operands = operands;
+    for (operand, labels) in &mut operands {
+        let shape = c.graph.shape(operand.id).to_vec();
+        let wanted = |(label, own): (&u8, &Size)| {
+            let known = known.iter().find(|(other, ..)| other == label).map(|(_, size, _)| size);
+            known.filter(|size| !size.is_one() && !own.is_one() && c.may_be_equal(size, own)).unwrap_or(own).clone()
+        };
+        let wanted: Vec<Size> = labels.iter().zip(&shape).map(wanted).collect();
+        let what = format!("`{}` needs equal sizes along its axes", call.name);
+        operand.id = c.agreed(operand.id, &wanted, &what, call.span).unwrap_or(operand.id);
+        let operand = &*operand;
         for (&label, size) in labels.iter().zip(c.graph.shape(operand.id).to_vec()) {
             match known.iter_mut().find(|(other, ..)| *other == label) {
                 None => known.push((label, size, *operand)),

@@ -100,7 +100,11 @@ impl Machine<'_> {
                 }
                 return Err(Fault { site: fault, values: [index, extent] });
             }
-            CheckKind::NonZero => args[0].int() != 0,
+            CheckKind::Equal { .. } if args[0].int() != args[1].int() => {
+                return Err(Fault { site: fault, values: [args[0].int(), args[1].int()] });
+            }
+            CheckKind::Equal { .. } => true,
+            CheckKind::NonZero | CheckKind::Step => args[0].int() != 0,
             CheckKind::Assert { .. } => args[0].truth(),
         };
         if holds { Ok(args[0]) } else { Err(Fault { site: fault, values: [0; 2] }) }

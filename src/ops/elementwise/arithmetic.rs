@@ -163,7 +163,7 @@ pub static REMAINDER: Elementwise = Elementwise {
 pub static POWER: Elementwise = Elementwise {
     name: "pow",
     arity: 2,
-    doc: "The power; of a negative float to a fractional exponent it is nan. Written a ^ b.",
+    doc: "The power; of a finite negative float to a fractional exponent it is nan. Written a ^ b.",
     example: ("print(pow(2.0, 0.5))", "1.4142135623730951"),
     signature: Signature::Number,
     derivative: Derivative::Rule(|g, args, out| match args {
