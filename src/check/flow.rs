@@ -89,6 +89,15 @@ impl<'a> Checker<'a> {
 }
 
 impl Checker<'_> {
+    /// Whether control comes here whatever the data are, so that what is wrong is wrong before the program runs.
+    pub(super) fn is_sure(&self) -> bool {
+        let runs = |frame: &Frame| {
+            let entered = frame.entered.and_then(|entered| self.graph.as_constant(entered));
+            entered == Some(Constant::Bool(true))
+        };
+        self.flow.guards.is_empty() && self.flow.frames.iter().all(runs)
+    }
+
     fn all(&mut self, conditions: &[NodeId]) -> Option<NodeId> {
         conditions.iter().copied().reduce(|a, b| self.graph.map(&AND, &[a, b]))
     }

@@ -149,7 +149,7 @@ impl Checker<'_> {
             let known = extent.as_const();
             let outside = known.filter(|extent| !(-*extent..*extent).contains(&value));
             // Where control may never come it is no error yet.
-            if let Some(extent) = outside.filter(|_| self.flow.guards.is_empty()) {
+            if let Some(extent) = outside.filter(|_| self.is_sure()) {
                 return Err(self.out_of_range(value, extent, axis, span));
             }
             if value < 0 && outside.is_none() {

@@ -170,7 +170,7 @@ impl Checker<'_> {
         match size.as_const() {
             Some(0..) => Ok(()),
             // Where control may never come it is no error yet.
-            Some(_) if self.flow.guards.is_empty() => Err(Diagnostic::error(codes::SIZES, span, message.to_string())),
+            Some(_) if self.is_sure() => Err(Diagnostic::error(codes::SIZES, span, message.to_string())),
             None if size.is_nonnegative() => Ok(()),
             _ => {
                 // What is said when running says nothing of the names of sizes here.

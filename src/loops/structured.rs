@@ -9,7 +9,7 @@ use super::ir::{Affine, Bind, BufferId, If, Inst, Loop, Nest, Role, Scalar, Sink
 use super::lower::{Body, Lowering, flatten, row_major};
 use super::regions::RegionId;
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{Binder, Constant, LoopParts, NodeId, Op, Size, VarId, reachable};
+use crate::graph::{Binder, Constant, LoopParts, NodeId, Op, Size, SizeVar, VarId, reachable};
 use crate::ops::reduction::SUM;
 use crate::runtime::array::DType;
 
@@ -58,7 +58,9 @@ impl Lowering<'_> {
     }
 
     fn bind_size(&mut self, value: NodeId) -> Result<()> {
-        if let (Some(size), true) = (self.graph.dynamic_name(value), self.bound.insert(value)) {
+        // A number may have the name of a size that nothing in the kernel has.
+        let size = self.graph.dynamic_name(value).filter(|size| self.kernel.sizes.contains(size));
+        if let (Some(size), true) = (size, self.bound.insert(value)) {
             let value = self.held(value)?;
             self.steps.push(Step::Bind(Bind { size: size.clone(), value }));
         }
@@ -164,7 +166,11 @@ impl Lowering<'_> {
         let counter = self.counter();
         self.counters.insert(binder.counter, counter);
         self.mark_variables(binder);
-        let limit = match self.graph.as_extent(parts.limit) {
+        // A number with the name of a size is one here if that has been found by now.
+        let bound = self.bound.contains(&parts.limit) || matches!(self.graph.node(parts.limit).op, Op::Size(_));
+        let is_known = |var: &SizeVar| self.kernel.sizes.contains(var) && (bound || !self.kernel.found.contains(var));
+        let limit = self.graph.as_extent(parts.limit).filter(|size| size.vars().iter().all(is_known));
+        let limit = match limit {
             Some(size) => Scalar::Size(size),
             None => Scalar::Buffer(self.held(parts.limit)?),
         };

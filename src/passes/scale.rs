@@ -55,6 +55,9 @@ impl Scale {
 
 /// A number of elements, or 1 where there are none: the gradient of a sum over nothing is 0, and so is that of a mean.
 fn counted(g: &mut Graph, number: NodeId) -> NodeId {
+    if g.as_constant(number).is_some_and(|count| count.as_f64() == 0.0) {
+        return g.constant_like(number, 1.0);
+    }
     let size = match (&g.node(number).op, g.node(number).inputs.as_slice()) {
         (Op::Cast, [size]) if matches!(g.node(*size).op, Op::Size(_) | Op::Const(_)) => *size,
         _ => return number,
@@ -85,11 +88,21 @@ fn unscaled(g: &Graph, value: NodeId, by: &[NodeId]) -> (NodeId, Vec<Scale>) {
 fn step(g: &Graph, id: NodeId, active: &FxHashSet<NodeId>) -> Option<(NodeId, Scale)> {
     let node = g.node(id);
     let Op::Map(op) = node.op else { return None };
-    let divides = |by: NodeId| !active.contains(&by) && g.as_constant(by).is_none_or(|by| by.as_f64() != 0.0);
+    let divides = |x: NodeId, by: NodeId| {
+        let by_zero = g.as_constant(by).is_some_and(|by| by.as_f64() == 0.0);
+        !active.contains(&by) && (!by_zero || is_sum_of_none(g, x))
+    };
     match (op.name, node.inputs.as_slice()) {
         ("negate", [x]) => Some((*x, Scale::Minus)),
-        ("divide", [x, by]) if divides(*by) => Some((*x, Scale::Over(*by))),
+        ("divide", [x, by]) if divides(*x, *by) => Some((*x, Scale::Over(*by))),
         ("multiply", [x, by]) | ("multiply", [by, x]) if !active.contains(by) => Some((*x, Scale::Times(*by))),
         _ => None,
     }
+}
+
+/// Whether a node is a sum of no elements, as the mean over an empty batch divides one.
+fn is_sum_of_none(g: &Graph, id: NodeId) -> bool {
+    let node = g.node(id);
+    let over = |x: NodeId| g.ty(x).elements().as_const() == Some(0);
+    matches!(&node.op, Op::Reduce { kind, .. } if kind.name == "sum") && node.inputs.iter().all(|x| over(*x))
 }
