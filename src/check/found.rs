@@ -7,7 +7,7 @@
 use super::Checker;
 use crate::diagnostic::{Diagnostic, Result};
 use crate::graph::{CheckKind, NodeId, Size, SizeVar};
-use crate::ops::elementwise::{MAXIMUM, MINIMUM};
+use crate::ops::elementwise::MINIMUM;
 use crate::syntax::span::Span;
 
 impl Checker<'_> {
@@ -27,8 +27,8 @@ impl Checker<'_> {
 
     /// A size, or 0 where that is negative.
     fn clipped_size(&mut self, size: &Size, span: Span) -> Result<Size> {
-        let (value, zero) = (self.graph.size_value(size), self.graph.int(0));
-        let clipped = self.graph.map(&MAXIMUM, &[value, zero]);
+        let value = self.graph.size_value(size);
+        let clipped = self.graph.no_less_than_nothing(value);
         self.found_size(clipped, span)
     }
 

@@ -9,7 +9,7 @@ use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{NodeId, Op, Size, VarId, reachable};
-use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, SUBTRACT, WHERE};
+use crate::ops::elementwise::{AND, GREATER_EQUAL, LESS, WHERE};
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Expr, Generator, Iterable, Pattern};
 use crate::syntax::span::Span;
@@ -283,49 +283,6 @@ impl Checker<'_> {
         Ok(Some(value))
     }
 
-    /// First value, number of values and stride of a range.
-    fn range(&mut self, start: &Expr, stop: &Expr, step: Option<&Expr>, span: Span) -> Result<(NodeId, Size, i64)> {
-        let bounds = [self.range_bound(start)?, self.range_bound(stop)?];
-        let stride = match step {
-            None => 1,
-            Some(step) => {
-                let size = self.size_of(step, "the step of a range")?;
-                size.as_const().filter(|&s| s != 0).ok_or_else(|| {
-                    Diagnostic::error(codes::NOT_A_CONSTANT, step.span, "the step of a range is a literal, not 0")
-                })?
-            }
-        };
-        let count = self.range_length(bounds, stride, span)?;
-        Ok((bounds[0], count, stride))
-    }
-
-    /// A bound of a range, which may be negative. At the top level it is computed now, if it can be.
-    fn range_bound(&mut self, bound: &Expr) -> Result<NodeId> {
-        let id = self.whole(bound, "the bound of a range")?;
-        match self.graph.as_size(id) {
-            Some(size) => Ok(self.graph.size_value(&size)),
-            None => self.concrete(id, bound.span).map(|()| id),
-        }
-    }
-
-    /// How many numbers a range has; none if it ends before it starts.
-    pub(super) fn range_length(&mut self, [first, last]: [NodeId; 2], stride: i64, span: Span) -> Result<Size> {
-        let sizes = self.graph.as_size(first).zip(self.graph.as_size(last));
-        if let (Some((from, to)), 1) = (&sizes, stride) {
-            let message = format!(
-                "the range {from}:{to} ends before it starts: write max({from}, {to}) as its end to have it empty"
-            );
-            return self.length_of(to.minus(from), &message, span);
-        }
-        if stride == 1 {
-            let size = self.distance(first, last, span)?;
-            return self.length_of(size, "the range ends before it starts", span);
-        }
-        let step = self.graph.int(stride);
-        let (count, _) = self.range_count(first, last, step);
-        self.found_size(count, span)
-    }
-
     /// What a generator's variable can count: if the shape changes with the variable, as the checks of rows of different lengths do, one
     /// number for each.
     fn even(&mut self, id: NodeId, var: VarId) -> NodeId {
@@ -336,29 +293,6 @@ impl Checker<'_> {
         let axes: Vec<usize> = (0..g.ty(id).rank()).collect();
         let counted = g.cast(id, DType::I64);
         g.sum(counted, &axes)
-    }
-
-    /// How far it is from one integer to another, which may be found only when running. Nothing if it is the other way round; where sizes
-    /// of parameters say how far, they go on saying it.
-    fn distance(&mut self, first: NodeId, last: NodeId, span: Span) -> Result<Size> {
-        let node = self.graph.node(last);
-        let length = match (&node.op, node.inputs.as_slice()) {
-            (Op::Map(op), &[a, b]) if op.name == "add" && a == first => b,
-            (Op::Map(op), &[a, b]) if op.name == "add" && b == first => a,
-            _ => self.graph.map(&SUBTRACT, &[last, first]),
-        };
-        let g = &mut self.graph;
-        let keeps = |size: &Size| {
-            let of_parameters = size.vars().iter().any(|var| g.dynamic_value(var).is_none());
-            of_parameters || (size.is_nonnegative() && g.needed_nonnegative(size).is_empty())
-        };
-        match g.size_polynomial(length) {
-            Some(size) if !keeps(&size) => {
-                let length = g.no_less_than_nothing(length);
-                Ok(g.dynamic_size(length))
-            }
-            _ => self.dynamic_size(length, span),
-        }
     }
 
     /// `for row in x`, `for (a, b) in zip(x, y)`.

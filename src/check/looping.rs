@@ -8,8 +8,8 @@ use super::flow::Frame;
 use super::zip::Source;
 use super::{Checker, Value};
 use crate::diagnostic::{Diagnostic, Result, codes};
-use crate::graph::{Binder, Constant, NodeId, Size, SizeVar, VarId};
-use crate::ops::elementwise::{self, AND, GREATER, NOT, WHERE};
+use crate::graph::{Binder, Constant, NodeId, Size, VarId};
+use crate::ops::elementwise::{AND, GREATER, NOT, WHERE};
 use crate::ops::looping::UNBOUNDED;
 use crate::runtime::array::DType;
 use crate::syntax::ast::{Block, Expr, ExprKind, Generator, Iterable, Name, Pattern, Statement, StatementKind};
@@ -191,72 +191,6 @@ impl Checker<'_> {
         let (count, extent) = self.range_count(first, last, step);
         let element = Element::Range(pattern.clone(), first, step);
         Ok(Course { limit: Some(count), extent, condition: None, element, name: name.text.clone() })
-    }
-
-    /// A whole number.
-    pub(super) fn whole(&mut self, expr: &Expr, what: &str) -> Result<NodeId> {
-        let operand = self.operand(expr)?;
-        let ty = self.graph.ty(operand.id).clone();
-        if ty.dtype == DType::I64 && ty.rank() == 0 {
-            return Ok(operand.id);
-        }
-        Err(Diagnostic::error(codes::TYPE, expr.span, format!("{what} is a whole number"))
-            .at(format!("this is {ty}"))
-            .help("convert with i64(x)"))
-    }
-
-    pub(super) fn checked_step(&mut self, id: NodeId, span: Span) -> Result<NodeId> {
-        match self.graph.as_constant(id) {
-            Some(Constant::Int(0)) => {
-                Err(Diagnostic::error(codes::NOT_A_CONSTANT, span, "the step of a range is not 0"))
-            }
-            Some(_) => Ok(id),
-            None => Ok(self.check(crate::graph::CheckKind::Step, id, None, span)),
-        }
-    }
-
-    /// How many numbers a range has, `max(0, ceil((last - first) / step))`, and the same as a size that holds whenever
-    /// there is at least one.
-    pub(super) fn range_count(&mut self, first: NodeId, last: NodeId, step: NodeId) -> (NodeId, Option<Size>) {
-        let [first_size, last_size, step_size] = [first, last, step].map(|id| self.graph.as_size(id));
-        let length = first_size.zip(last_size).map(|(first, last)| last.minus(&first));
-        let step_size = step_size.and_then(|size| size.as_const());
-        if let (Some(length), Some(step)) = (length.as_ref().and_then(Size::as_const), step_size) {
-            let count = length.saturating_neg().div_euclid(step.max(1)).saturating_neg();
-            let count = if step > 0 { count } else { length.div_euclid(step.saturating_neg()).saturating_neg() };
-            let count = Size::from(count.max(0));
-            return (self.graph.size_value(&count), Some(count));
-        }
-        let g = &mut self.graph;
-        let (zero, span) = (g.int(0), g.map(&elementwise::SUBTRACT, &[last, first]));
-        let count = if step_size == Some(1) {
-            match length.clone().filter(Size::is_nonnegative) {
-                Some(length) => g.size_value(&length),
-                None => g.map(&elementwise::MAXIMUM, &[span, zero]),
-            }
-        } else {
-            // Rounded up: -(-length // step).
-            let negative = g.map(&elementwise::NEGATE, &[span]);
-            let rounded = g.map(&elementwise::FLOOR_DIVIDE, &[negative, step]);
-            let count = g.map(&elementwise::NEGATE, &[rounded]);
-            g.map(&elementwise::MAXIMUM, &[count, zero])
-        };
-        let length = length.or_else(|| self.most(first, last));
-        (count, length.filter(|_| step_size == Some(1)))
-    }
-
-    /// No less than how long a range is whose bounds are computed from sizes.
-    fn most(&self, first: NodeId, last: NodeId) -> Option<Size> {
-        let g = &self.graph;
-        let length = g.size_polynomial(last)?.minus(&g.size_polynomial(first)?);
-        let doubtful: Vec<SizeVar> =
-            g.possibly_negative(&length).into_iter().filter_map(|value| g.dynamic_name(value).cloned()).collect();
-        // A size that is 0 instead of negative makes the whole larger.
-        let grows = length.monomials().all(|(vars, factor)| {
-            let many = vars.iter().filter(|var| doubtful.contains(var)).count();
-            many == 0 || (many == 1 && factor > 0)
-        });
-        grows.then_some(length)
     }
 
     /// A course over the rows of arrays.

@@ -20,6 +20,7 @@ mod list;
 mod looping;
 mod operators;
 pub mod plots;
+mod range;
 mod scope;
 mod slicing;
 mod statement;

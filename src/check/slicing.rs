@@ -155,7 +155,7 @@ impl Checker<'_> {
         let certain = written.iter().flatten().all(certain);
         let inside = extent.minus(&last).is_nonnegative();
         let g = &mut self.graph;
-        let (zero, size) = (g.int(0), g.size_value(extent));
+        let size = g.size_value(extent);
         // Parts of one length should have one size: x[1:] and x[:-1], x[:2] and x[-2:].
         let (from, count) = if certain && first.is_nonnegative() {
             let count = match inside {
@@ -169,12 +169,12 @@ impl Checker<'_> {
             (g.size_value(&first), count)
         } else if certain && last == *extent {
             let (first, most) = (g.size_value(&first), g.size_value(&extent.minus(&first)));
-            (g.map(&elementwise::MAXIMUM, &[first, zero]), g.map(&elementwise::MINIMUM, &[most, size]))
+            (g.no_less_than_nothing(first), g.map(&elementwise::MINIMUM, &[most, size]))
         } else {
             let (from, to) = self.clipped_bounds(running, true, extent);
             (from, self.graph.map(&elementwise::SUBTRACT, &[to, from]))
         };
-        let count = self.graph.map(&elementwise::MAXIMUM, &[count, zero]);
+        let count = self.graph.no_less_than_nothing(count);
         Ok(Item::Slice(self.found_size(from, span)?, 1, self.found_size(count, span)?))
     }
 
@@ -225,7 +225,7 @@ impl Checker<'_> {
     /// `from, from + stride, …` up to `to`, which is left out.
     fn positions_between(&mut self, from: NodeId, to: NodeId, stride: NodeId, unit: bool, span: Span) -> Result<Item> {
         let g = &mut self.graph;
-        let (zero, distance) = (g.int(0), g.map(&elementwise::SUBTRACT, &[to, from]));
+        let distance = g.map(&elementwise::SUBTRACT, &[to, from]);
         let count = match g.as_constant(stride) {
             Some(crate::graph::Constant::Int(1)) => distance,
             Some(crate::graph::Constant::Int(-1)) if unit => g.map(&elementwise::SUBTRACT, &[from, to]),
@@ -236,7 +236,7 @@ impl Checker<'_> {
                 g.map(&elementwise::NEGATE, &[rounded])
             }
         };
-        let count = g.map(&elementwise::MAXIMUM, &[count, zero]);
+        let count = g.no_less_than_nothing(count);
         let length = self.found_size(count, span)?;
         let g = &mut self.graph;
         let (iota, shape) = (g.iota(&length), [length]);

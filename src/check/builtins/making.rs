@@ -154,12 +154,7 @@ fn arange(c: &mut Checker<'_>, call: &Call<'_>) -> Result<Value> {
     if operands.iter().any(|o| c.graph.ty(o.id).dtype.is_float()) {
         return float_arange(c, call, &operands);
     }
-    let numbers = exprs.iter().map(|e| c.whole(e, "a bound of `arange`")).collect::<Result<Vec<_>>>()?;
-    for (id, expr) in numbers.iter().zip(&exprs) {
-        if c.graph.as_size(*id).is_none() {
-            c.concrete(*id, expr.span)?;
-        }
-    }
+    let numbers = exprs.iter().map(|e| c.range_bound(e, "a bound of `arange`")).collect::<Result<Vec<_>>>()?;
     let zero = c.graph.int(0);
     let (start, stop) = match numbers.as_slice() {
         [stop] => (zero, *stop),

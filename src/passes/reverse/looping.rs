@@ -101,8 +101,7 @@ pub(super) fn trips(g: &mut Graph, id: NodeId, parts: &Parts) -> (NodeId, Size) 
     match g.as_size(parts.limit).filter(Size::is_nonnegative) {
         Some(size) => (parts.limit, size),
         None => {
-            let zero = g.int(0);
-            let count = g.map(&MAXIMUM, &[parts.limit, zero]);
+            let count = g.no_less_than_nothing(parts.limit);
             (count, g.dynamic_size(count))
         }
     }
