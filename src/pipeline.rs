@@ -17,6 +17,8 @@ pub struct Context {
     pub warnings: Vec<Box<Diagnostic>>,
     /// How contractions were planned, if somebody wants to know.
     pub choices: Option<Vec<passes::Choice>>,
+    /// Whether the program has asked for a derivative of each of several examples.
+    pub per_example: bool,
 }
 
 /// A pass: a name, a sentence, and a function from graph to graph.
@@ -49,7 +51,10 @@ pub const PASSES: &[Pass] = &[
     Pass {
         name: "differentiated",
         sentence: "expands derivatives, in reverse and forward mode",
-        run: |graph, context| passes::differentiate(graph, &context.expected, &mut context.warnings),
+        run: |graph, context| {
+            context.per_example = passes::has_derivatives_of_examples(graph);
+            passes::differentiate(graph, &context.expected, &mut context.warnings)
+        },
     },
     Pass {
         name: "batched",
@@ -74,7 +79,7 @@ pub const PASSES: &[Pass] = &[
     Pass {
         name: "blocked",
         sentence: "makes and reduces a few examples' gradients at a time, where all would be too many to hold",
-        run: |graph, context| Ok(passes::block(graph, &context.expected)),
+        run: |graph, context| Ok(passes::block(graph, &context.expected, context.per_example)),
     },
 ];
 

@@ -126,12 +126,26 @@ unsafe extern "C" fn parallel_for(
     record: *mut i64,
 ) -> i64 {
     // SAFETY: the caller's promise.
-    let threads = unsafe { (*context).threads };
-    let (count, length) = blocks(extent, work);
+    unsafe { run_in_blocks(context, body, frame, (extent, blocks(extent, work)), record) }
+}
+
+/// Runs a loop in so many blocks of one length; the last may be shorter.
+///
+/// # Safety
+/// As for [`parallel_for`].
+pub(super) unsafe fn run_in_blocks(
+    context: *const Context,
+    body: Loop,
+    frame: *const i64,
+    (extent, (count, length)): (i64, (usize, i64)),
+    record: *mut i64,
+) -> i64 {
     if count <= 1 {
         // SAFETY: the caller's promise.
         return unsafe { body(frame, 0, extent, record) };
     }
+    // SAFETY: the caller's promise.
+    let threads = unsafe { (*context).threads };
     let frame = Shared(frame);
     // SAFETY: the caller's promise; blocks are disjoint ranges of iterations.
     let run = |_: usize, begin: i64, end: i64, values: *mut i64| unsafe { body(frame.address(), begin, end, values) };

@@ -14,16 +14,18 @@ use super::joined;
 use super::nest::NestWriter;
 use super::pieces::{self, pieces};
 use super::plan::Plan;
+use super::product;
 use super::structured;
 use super::target::has_vectors;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{BufferId, Call, Kernel, MOST, Matrix, Nest, Product, Sink, Step, run_end};
+use crate::loops::{BufferId, Call, Kernel, MOST, Nest, Sink, Step, run_end};
 use crate::runtime::array::DType;
 use crate::runtime::reduce::Merge;
 use crate::runtime::routine;
 use cranelift_codegen::ir::{FuncRef, Function, InstBuilder, UserFuncName, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
+use rustc_hash::FxHashMap;
 use std::ops::Range;
 
 /// A function with its name.
@@ -49,8 +51,8 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
     plan_nests(kernel, &kernel.steps, (structured, vectors), &mut plans)?;
     let mut runs = Vec::new();
     together(&kernel.steps, &mut 0, &mut runs);
-    for run in &runs {
-        join(kernel, plans.get_mut(run.clone()).unwrap_or_default(), vectors);
+    for nests in runs.iter().flat_map(Run::nests) {
+        join(kernel, plans.get_mut(nests).unwrap_or_default(), vectors);
     }
     // How many of the next nests are in the loop of one before them.
     let mut joined = 0usize;
@@ -68,21 +70,15 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
         debug_assert!(!nest.body.is_empty() || planned.plan.depth() == 0);
         all.push(named);
     }
-    for (index, run) in runs.into_iter().enumerate() {
-        let Some(nests) = plans.get(run.clone()) else { continue };
-        // What is part of another's loop has no function.
-        let called = nests.iter().filter_map(|(nest, planned)| planned.id.map(|id| (nest, planned, id)));
-        let members = called.map(|(nest, planned, id)| Member::new(nest, &planned.plan, id));
-        let members = members.collect::<Option<Vec<Member>>>().filter(|members| members.len() > 1);
-        let (Some(members), nests) = (members, nests.len()) else { continue };
+    let mut groups = Groups::default();
+    for (index, run) in runs.iter().enumerate() {
+        let Some(members) = run.members(&plans).filter(|members| members.len() > 1) else { continue };
         let mut named = declare(module, format!("{label}group{index}"), 4)?;
         let (mut writer, params) = Writer::new(&mut named.function, module, &frame, 0);
         group::write(&mut writer, &params, &members);
         writer.finish()?;
-        if let Some((nest, planned)) = plans.get_mut(run.start) {
-            let extent = nest.loops.first().cloned().unwrap_or_else(Size::one);
-            planned.group = Some(Group { id: named.id, members, nests, extent });
-        }
+        let group = Group { id: named.id, members, steps: run.steps, nests: run.plans.len() };
+        groups.insert(run.steps.as_ptr(), group);
         all.push(named);
     }
     let mut in_pieces = pieces::Functions::default();
@@ -91,7 +87,7 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
         let (w, params) = Writer::new(&mut named.function, module, &frame, 1);
         let plans = plans.get(piece.plans.clone()).unwrap_or_default().iter().map(|(_, planned)| planned);
         let none = pieces::Functions::default();
-        let mut entry = Entry { w, kernel, frame: &frame, plans, pieces: &none, params, depth: 0 };
+        let mut entry = Entry { w, kernel, frame: &frame, plans, groups: &groups, pieces: &none, params, depth: 0 };
         entry.steps(piece.steps);
         entry.finish()?;
         in_pieces.insert(piece.steps.as_ptr(), (named.id, piece.steps.len(), piece.plans.len()));
@@ -105,7 +101,7 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
         w.finds_sizes = !kernel.found.is_empty();
     }
     let plans = plans.iter().map(|(_, planned)| planned);
-    let mut entry = Entry { w, kernel, frame: &frame, plans, pieces: &in_pieces, params, depth: 0 };
+    let mut entry = Entry { w, kernel, frame: &frame, plans, groups: &groups, pieces: &in_pieces, params, depth: 0 };
     entry.take_inputs();
     entry.steps(&kernel.steps);
     entry.give_outputs();
@@ -122,27 +118,73 @@ pub(super) struct Planned {
     id: Option<FuncId>,
     /// How many of the nests behind it are part of its plan: reductions that share its loop.
     joined: usize,
-    /// The group that begins with it.
-    group: Option<Group>,
 }
 
-/// Nests that run together.
-struct Group {
+/// Steps that run together.
+pub(super) struct Group<'k> {
     id: FuncId,
-    members: Vec<Member>,
-    /// How many nests they are, those that share a loop included.
+    members: Vec<Member<'k>>,
+    steps: &'k [Step],
+    /// How many nests there are among them.
     nests: usize,
-    extent: Size,
 }
 
-/// The runs of nests that run together, by the numbers of their plans.
-fn together(steps: &[Step], next: &mut usize, runs: &mut Vec<Range<usize>>) {
+/// Groups by the address of the first step.
+pub(super) type Groups<'k> = FxHashMap<*const Step, Group<'k>>;
+
+/// Steps that may run together.
+struct Run<'k> {
+    steps: &'k [Step],
+    /// The plans of the nests among them.
+    plans: Range<usize>,
+}
+
+impl<'k> Run<'k> {
+    /// Nests that stand one behind the other, by the numbers of their plans.
+    fn nests(&self) -> Vec<Range<usize>> {
+        let mut next = self.plans.start;
+        let parts = self.steps.split(|step| !matches!(step, Step::Nest(_)));
+        let ranges = parts.map(|part| {
+            next += part.len();
+            next - part.len()..next
+        });
+        ranges.collect()
+    }
+
+    /// What the function of the group calls; `None` if that is not possible.
+    fn members(&self, plans: &[(&Nest, Planned)]) -> Option<Vec<Member<'k>>> {
+        let mut own = plans.get(self.plans.clone())?.iter();
+        let mut members = Vec::new();
+        for step in self.steps {
+            match step {
+                Step::Product(product) => members.push(Member::product(product)),
+                _ => {
+                    let (nest, planned) = own.next()?;
+                    if planned.is_inline {
+                        return None;
+                    }
+                    // What is part of another's loop has no function.
+                    if let Some(id) = planned.id {
+                        members.push(Member::nest(nest, &planned.plan, id)?);
+                    }
+                }
+            }
+        }
+        Some(members)
+    }
+}
+
+/// The runs of steps that run together.
+fn together<'k>(steps: &'k [Step], next: &mut usize, runs: &mut Vec<Run<'k>>) {
     let mut at = 0;
     while at < steps.len() {
         let end = run_end(steps, at);
-        if end > at + 1 {
-            runs.push(*next..*next + (end - at));
-            *next += end - at;
+        if end > at + 1
+            && let Some(steps) = steps.get(at..end)
+        {
+            let nests = steps.iter().filter(|step| matches!(step, Step::Nest(_))).count();
+            runs.push(Run { steps, plans: *next..*next + nests });
+            *next += nests;
         } else if let Some(step) = steps.get(at) {
             *next += usize::from(matches!(step, Step::Nest(_)));
             step.blocks().into_iter().for_each(|block| together(block, next, runs));
@@ -181,7 +223,7 @@ fn plan_nests<'k>(
         if let Step::Nest(nest) = step {
             let plan = Plan::new(kernel, nest, vectors)?;
             let is_inline = structured && plan.depth() == 0 && matches!(plan.nest.sink, Sink::Store { .. });
-            plans.push((nest, Planned { plan, is_inline, id: None, joined: 0, group: None }));
+            plans.push((nest, Planned { plan, is_inline, id: None, joined: 0 }));
         }
         step.blocks().into_iter().try_for_each(|block| plan_nests(kernel, block, (structured, vectors), plans))?;
     }
@@ -195,6 +237,8 @@ pub(super) struct Entry<'a, 'p, I> {
     pub(super) frame: &'p Frame,
     /// Plans of the nests that are still to come.
     pub(super) plans: I,
+    /// Steps that run together.
+    pub(super) groups: &'p Groups<'p>,
     /// Steps that have functions of their own.
     pub(super) pieces: &'p pieces::Functions,
     /// Context, frame and record of a fault.
@@ -225,9 +269,14 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
                 done = steps - 1;
                 continue;
             }
+            if let Some(group) = self.groups.get(&std::ptr::from_ref(step)) {
+                self.group(group);
+                done = group.steps.len() - 1;
+                continue;
+            }
             match step {
                 Step::Nest(_) => done = self.nest(),
-                Step::Product(product) => run_product(&mut self.w, &self.params, product),
+                Step::Product(product) => product::run(&mut self.w, &self.params, product),
                 Step::Routine(call) => run_routine(&mut self.w, &self.params, self.kernel, call),
                 Step::Loop(inner) => self.repeat(inner),
                 Step::If(inner) => self.conditional(inner),
@@ -244,23 +293,34 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
         }
     }
 
-    /// Runs a nest, and those behind it that run together with it; gives how many these are.
+    /// Runs steps in blocks, or one after the other if there are too few iterations for blocks.
+    fn group(&mut self, group: &Group<'p>) {
+        let plans = self.plans.clone();
+        self.plans.by_ref().take(group.nests).for_each(drop);
+        let after = std::mem::replace(&mut self.plans, plans);
+        let params = self.params.clone();
+        let behind = group::run(&mut self.w, &params, (group.id, &group.members));
+        let mut steps = group.steps.iter();
+        while let Some(step) = steps.next() {
+            match step {
+                Step::Product(product) => product::run(&mut self.w, &params, product),
+                _ => {
+                    let joined = self.nest();
+                    steps.by_ref().take(joined).for_each(drop);
+                }
+            }
+        }
+        self.w.jump(behind, &[]);
+        self.w.start(behind);
+        self.plans = after;
+    }
+
+    /// Runs a nest; gives how many of those behind it are in its loop.
     fn nest(&mut self) -> usize {
         let Some(planned) = self.plans.next() else {
             self.w.fail("a nest without a plan");
             return 0;
         };
-        if let Some(group) = &planned.group {
-            let more = group.nests - 1;
-            let all: Vec<&Planned> = std::iter::once(planned).chain(self.plans.by_ref().take(more)).collect();
-            let params = &self.params;
-            group::run(&mut self.w, params, (group.id, &group.members, &group.extent), |w| {
-                for planned in all {
-                    planned.id.into_iter().for_each(|id| run_nest(w, params, id, &planned.plan));
-                }
-            });
-            return more;
-        }
         match planned.id {
             Some(id) => {
                 self.plans.by_ref().take(planned.joined).for_each(drop);
@@ -355,30 +415,6 @@ fn run_columns(
     w.call("parallel_columns", &[context, address, request, fault], &[types::I64])
 }
 
-/// Calls the matrix product with a table of its sizes and operands, as `runtime::product::Request` has it.
-fn run_product(w: &mut Writer, params: &[Value], product: &Product) {
-    let &[context, _, _] = params else { return };
-    let mut table: Vec<Value> = [&product.batch, &product.m, &product.n, &product.k].map(|size| w.size(size)).to_vec();
-    for matrix in [&product.a, &product.b, &product.c] {
-        table.push(first_element(w, matrix, product.dtype));
-        table.extend([&matrix.batch, &matrix.row, &matrix.column].map(|size| w.size(size)));
-    }
-    table.push(w.integer(i64::from(product.a.squared) + 2 * i64::from(product.b.squared)));
-    table.push(match product.scale {
-        Some(buffer) => w.buffer(buffer),
-        None => w.integer(0),
-    });
-    let start = on_stack(w, &table);
-    let name = match product.dtype {
-        DType::F32 => "product_f32",
-        DType::F64 => "product_f64",
-        other => return w.fail(format_args!("a matrix product of {other}")),
-    };
-    if let Some(status) = w.call(name, &[context, start], &[types::I64]) {
-        w.check_status(status);
-    }
-}
-
 /// Calls a routine with a table of its rows, as `runtime::routine` reads it.
 fn run_routine(w: &mut Writer, params: &[Value], kernel: &Kernel, call: &Call) {
     let &[context, _, _] = params else { return };
@@ -400,21 +436,11 @@ fn run_routine(w: &mut Writer, params: &[Value], kernel: &Kernel, call: &Call) {
 }
 
 /// The address of a table of integers on the stack.
-fn on_stack(w: &mut Writer, table: &[Value]) -> Value {
+pub(super) fn on_stack(w: &mut Writer, table: &[Value]) -> Value {
     let slot = w.stack(8 * table.len() as u32);
     let start = w.ins().stack_addr(types::I64, slot, 0);
     for (index, value) in table.iter().enumerate() {
         w.ins().store(aligned(), *value, start, 8 * index as i32);
     }
     start
-}
-
-fn first_element(w: &mut Writer, matrix: &Matrix, dtype: DType) -> Value {
-    let start = w.buffer(matrix.buffer);
-    let offset = matrix.offset.times(&Size::from(dtype.size() as i64));
-    if offset.as_const() == Some(0) {
-        return start;
-    }
-    let offset = w.size(&offset);
-    w.ins().iadd(start, offset)
 }

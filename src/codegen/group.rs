@@ -1,14 +1,19 @@
-//! Nests that run together: a function that takes them by turns over blocks of their outermost loops.
+//! Steps that run together: a function that takes them by turns over blocks of their outermost loops.
 //!
-//! In: the plans of a run of nests. Out: a function `(frame, begin, end, fault) -> status` like that of a nest, and its call.
-//! Always holds: each nest gets every iteration once, in blocks that begin where the last ended.
+//! In: the plans of the nests of a run, and its matrix products. Out: a function `(frame, begin, end, fault) -> status` like that of
+//! a nest, and its call.
+//! Always holds: each step gets every iteration once, in blocks that begin where the last ended.
+//!
+//! A product takes a block as a whole, so blocks of rows with one among them are as long as those of a product by itself; nests
+//! between products take it in smaller ones.
 
 use super::plan::Plan;
+use super::product;
 use super::writer::Writer;
 use crate::graph::Size;
-use crate::loops::Nest;
+use crate::loops::{Nest, Product};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use cranelift_module::FuncId;
 
 /// A block has about as many elements as a few arrays of them fit the second-level cache.
@@ -17,11 +22,25 @@ const ELEMENTS: i64 = 1 << 12;
 const ROWS: i64 = 64;
 /// With fewer iterations than this, each nest is run by itself: its inner loops may be shared among threads then.
 const FEW: i64 = 16;
+/// With fewer rows than this, a product is not cut into blocks of rows.
+const FEW_ROWS: i64 = 64;
+/// How many multiplications of a product take as long as a simple operation of a nest.
+const AT_ONCE: i64 = 8;
+
+/// A step of the group.
+pub(super) enum Member<'k> {
+    /// A loop nest.
+    Nest(Part),
+    /// A matrix product.
+    Product(&'k Product),
+}
 
 /// A nest of the group.
-pub(super) struct Member {
+pub(super) struct Part {
     /// Its function.
-    pub(super) id: FuncId,
+    id: FuncId,
+    /// Iterations of the group.
+    extent: Size,
     /// How many iterations of its function's outermost loop are one of the group's.
     scale: Size,
     /// Elements of an iteration of the group.
@@ -31,54 +50,91 @@ pub(super) struct Member {
     along: bool,
 }
 
-impl Member {
+impl<'k> Member<'k> {
     /// The nest, if its plan still has the outermost loop, alone or merged with those inside it.
-    pub(super) fn new(nest: &Nest, plan: &Plan, id: FuncId) -> Option<Member> {
+    pub(super) fn nest(nest: &Nest, plan: &Plan, id: FuncId) -> Option<Member<'k>> {
         let outer = plan.nest.loops.get(plan.outermost())?;
+        let extent = nest.loops.first()?.clone();
         let mut merged = Size::one();
         let scale = (0..nest.loops.len()).find_map(|inner| {
             if inner > 0 {
                 merged = merged.times(&nest.loops[inner]);
             }
-            (nest.loops[0].times(&merged) == *outer).then(|| merged.clone())
+            (extent.times(&merged) == *outer).then(|| merged.clone())
         })?;
         let inner = Size::product(&nest.loops[1..]);
         let along = plan.across && plan.kept == 0;
-        plan.is_parallel().then_some(Member { id, scale, inner, cost: plan.cost(), along })
+        let part = Part { id, extent, scale, inner, cost: plan.cost(), along };
+        plan.is_parallel().then_some(Member::Nest(part))
+    }
+
+    /// The product.
+    pub(super) fn product(product: &'k Product) -> Member<'k> {
+        Member::Product(product)
+    }
+
+    fn extent(&self) -> &Size {
+        match self {
+            Member::Nest(part) => &part.extent,
+            Member::Product(product) if product::is_by_rows(product) => &product.m,
+            Member::Product(product) => &product.batch,
+        }
+    }
+
+    fn is_nest(&self) -> bool {
+        matches!(self, Member::Nest(_))
     }
 }
 
 /// Writes the function of a group, whose writer has just been made.
-pub(super) fn write(w: &mut Writer<'_>, params: &[Value], members: &[Member]) {
+pub(super) fn write(w: &mut Writer<'_>, params: &[Value], members: &[Member<'_>]) {
     let &[frame, begin, end, fault] = params else { return };
     let some = w.ins().icmp(IntCC::SignedLessThan, begin, end);
     w.return_unless(some);
+    for members in members.chunk_by(|a, b| a.is_nest() == b.is_nest()) {
+        let nests: Vec<&Part> = members
+            .iter()
+            .filter_map(|member| if let Member::Nest(part) = member { Some(part) } else { None })
+            .collect();
+        if !nests.is_empty() {
+            write_nests(w, (frame, fault), (begin, end), &nests);
+        }
+        for member in members {
+            if let Member::Product(product) = member {
+                product::run_part(w, product, (begin, end));
+            }
+        }
+    }
+    let zero = w.integer(0);
+    w.ins().return_(&[zero]);
+}
+
+/// Nests by turns, in blocks that fit the cache.
+fn write_nests(w: &mut Writer<'_>, (frame, fault): (Value, Value), (begin, end): (Value, Value), nests: &[&Part]) {
     let mut most = w.integer(1);
-    for member in members {
-        let inner = w.size(&member.inner);
+    for nest in nests {
+        let inner = w.size(&nest.inner);
         most = w.ins().smax(most, inner);
     }
     let elements = w.integer(ELEMENTS);
     let rows = w.ins().sdiv(elements, most);
-    let least = w.integer(if members.iter().any(|member| member.along) { ROWS } else { 1 });
+    let least = w.integer(if nests.iter().any(|nest| nest.along) { ROWS } else { 1 });
     let rows = w.ins().smax(rows, least);
-    let scales: Vec<Value> = members.iter().map(|member| w.size(&member.scale)).collect();
+    let scales: Vec<Value> = nests.iter().map(|nest| w.size(&nest.scale)).collect();
     let (header, exit) = (w.block(&[types::I64]), w.block(&[]));
     w.jump(header, &[begin]);
     w.start(header);
     let first = w.params(header)[0];
     let stop = w.ins().iadd(first, rows);
     let stop = w.ins().smin(stop, end);
-    for (member, scale) in members.iter().zip(scales) {
+    for (nest, scale) in nests.iter().zip(scales) {
         let (from, to) = (w.ins().imul(first, scale), w.ins().imul(stop, scale));
-        call(w, member.id, &[frame, from, to, fault]);
+        call(w, nest.id, &[frame, from, to, fault]);
     }
     w.poll();
     let again = w.ins().icmp(IntCC::SignedLessThan, stop, end);
     w.branch(again, (header, &[stop]), (exit, &[]));
     w.start(exit);
-    let zero = w.integer(0);
-    w.ins().return_(&[zero]);
 }
 
 fn call(w: &mut Writer<'_>, id: FuncId, args: &[Value]) {
@@ -89,32 +145,40 @@ fn call(w: &mut Writer<'_>, id: FuncId, args: &[Value]) {
     }
 }
 
-/// Runs a group, if it has enough iterations; `apart` writes what runs its nests one by one.
-pub(super) fn run<'a>(
-    w: &mut Writer<'a>,
-    params: &[Value],
-    (id, members, extent): (FuncId, &[Member], &Size),
-    apart: impl FnOnce(&mut Writer<'a>),
-) {
-    let &[context, frame, fault] = params else { return };
-    let extent = w.size(extent);
-    let few = w.integer(FEW);
-    let enough = w.ins().icmp(IntCC::SignedGreaterThanOrEqual, extent, few);
+/// Runs a group, if it has enough iterations. Goes on where it has not: what is written next runs its steps one by one, and ends
+/// with a jump to the block that is given back.
+pub(super) fn run(w: &mut Writer<'_>, params: &[Value], (id, members): (FuncId, &[Member<'_>])) -> Block {
     let (grouped, single, behind) = (w.block(&[]), w.block(&[]), w.block(&[]));
+    let (&[context, frame, fault], Some(first)) = (params, members.first()) else { return behind };
+    let extent = w.size(first.extent());
+    let products =
+        || members.iter().filter_map(|m| if let Member::Product(product) = m { Some(*product) } else { None });
+    let by_rows = products().any(product::is_by_rows);
+    let few = w.integer(if by_rows { FEW_ROWS } else { FEW });
+    let enough = w.ins().icmp(IntCC::SignedGreaterThanOrEqual, extent, few);
     w.branch(enough, (grouped, &[]), (single, &[]));
     w.start(grouped);
     let function = w.function(id);
     let address = w.ins().func_addr(types::I64, function);
-    let work =
-        members.iter().fold(Size::from(0), |sum, member| sum.plus(&member.inner.times(&Size::from(member.cost))));
-    let work = w.size(&work);
-    let status = w.call("parallel_for", &[context, address, frame, extent, work, fault], &[types::I64]);
-    if let Some(status) = status {
+    let sum = |sizes: &mut dyn Iterator<Item = Size>| sizes.fold(Size::default(), |sum, size| sum.plus(&size));
+    let name = if by_rows { "parallel_rows" } else { "parallel_for" };
+    let work = if by_rows {
+        w.size(&sum(&mut products().map(|product| product.n.times(&product.k).times(&Size::from(2)))))
+    } else {
+        let of_nests = members.iter().filter_map(|member| match member {
+            Member::Nest(part) => Some(part.inner.times(&Size::from(part.cost))),
+            Member::Product(_) => None,
+        });
+        let of_nests = w.size(&sum(&mut { of_nests }));
+        let multiplications = w.size(&sum(&mut products().map(|p| p.m.times(&p.n).times(&p.k))));
+        let at_once = w.integer(AT_ONCE);
+        let of_products = w.ins().sdiv(multiplications, at_once);
+        w.ins().iadd(of_nests, of_products)
+    };
+    if let Some(status) = w.call(name, &[context, address, frame, extent, work, fault], &[types::I64]) {
         w.check_status(status);
     }
     w.jump(behind, &[]);
     w.start(single);
-    apart(w);
-    w.jump(behind, &[]);
-    w.start(behind);
+    behind
 }

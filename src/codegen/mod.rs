@@ -41,6 +41,7 @@ mod object;
 mod pieces;
 mod plan;
 mod position;
+mod product;
 mod sink;
 mod structured;
 mod target;

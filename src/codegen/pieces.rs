@@ -38,9 +38,8 @@ fn search<'k>(steps: &'k [Step], plans: &[(&Nest, Planned)], next: &mut usize, f
             Step::Product(_) | Step::Routine(_) => true,
             Step::Loop(_) | Step::If(_) | Step::Bind(_) => false,
         };
-        if matches!(step, Step::Nest(_)) {
-            *next += end - at;
-        }
+        let run = steps.get(at..end).unwrap_or_default();
+        *next += run.iter().filter(|step| matches!(step, Step::Nest(_))).count();
         step.blocks().into_iter().for_each(|block| search(block, plans, next, found));
         at = end;
         let full = at - first >= STEPS;

@@ -412,7 +412,9 @@ impl Lowering<'_> {
         let buffer = self.target(id);
         let loops = self.graph.shape(values).to_vec();
         let sink = Sink::Accumulate { kind: &SUM, value, buffer, offset, partial: None };
-        self.push_nest(Nest { loops, parallel: false, body: body.insts, sink, span: self.span });
+        // Rows that the outermost loop counts are apart, wherever in its row an element goes.
+        let parallel = !loops.is_empty() && at.first() == Some(&Affine::of_loop(0));
+        self.push_nest(Nest { loops, parallel, body: body.insts, sink, span: self.span });
         Ok(())
     }
 

@@ -1,34 +1,38 @@
-//! Nests that run together: block by block of their outermost loops, so that what one writes is in cache when the next reads it.
+//! Steps that run together: block by block of their outermost loops, so that what one writes is in cache when the next reads it.
 //!
-//! In: the steps of a block. Out: which of them, standing one behind the other, may run so.
+//! In: the steps of a block. Out: which of them, standing one behind the other, may run so: loop nests, and matrix products in
+//! blocks of rows or of matrices.
 //! Reductions of everything that run together are found in `totals`.
-//! Always holds: of what another nest of the run writes, iteration i of an outermost loop touches only what iteration i of
+//! Always holds: of what another step of the run writes, iteration i of an outermost loop touches only what iteration i of
 //! the other's writes, so it does not matter how far ahead each of them is.
 
-use super::ir::{Affine, BufferId, Inst, Nest, Sink, Step};
+use super::ir::{Affine, BufferId, Inst, Matrix, Nest, Product, Sink, Step};
 use super::totals;
 use crate::graph::Size;
 
-/// The most nests of a run: each is compared with all before it.
+/// The most steps of a run: each is compared with all before it.
 const LONGEST: usize = 16;
 
-/// The end of the run of nests that begins at a step; the step behind it if it runs by itself.
+/// How far behind a run is looked for who else reads what a product of it reads.
+const FARTHEST: usize = 64;
+
+/// The end of the run of steps that begins at a step; the step behind it if it runs by itself.
 pub fn run_end(steps: &[Step], at: usize) -> usize {
     if let Some(end) = totals::run_end(steps, at) {
         return end;
     }
     let alone = at + 1;
-    let Some(first) = steps.get(at).and_then(member) else { return alone };
+    let Some(first) = steps.get(at).and_then(Member::of) else { return alone };
     let mut run = vec![first];
     let mut shares = false;
     let mut end = alone;
-    // Where the last nest that shares something with the others stands: the run goes no further.
+    // Where the last step that shares something with the others stands: the run goes no further.
     for (position, step) in steps.iter().enumerate().skip(alone).take(LONGEST - 1) {
-        let Some(next) = member(step).filter(|next| next.loops[0] == first.loops[0]) else { break };
-        if !run.iter().all(|earlier| is_row_by_row(earlier, next)) {
+        let Some(next) = Member::of(step).filter(|next| next.extent == run[0].extent) else { break };
+        if !run.iter().all(|earlier| earlier.is_row_by_row(&next)) || frees_memory(steps, position) {
             break;
         }
-        if run.iter().any(|earlier| meets(earlier, next)) {
+        if run.iter().any(|earlier| earlier.meets(&next)) {
             (shares, end) = (true, position + 1);
         }
         run.push(next);
@@ -36,23 +40,133 @@ pub fn run_end(steps: &[Step], at: usize) -> usize {
     if shares { end } else { alone }
 }
 
-/// The nest, if the iterations of its outermost loop may run in blocks: each writes elements of its own, and none can fail.
-fn member(step: &Step) -> Option<&Nest> {
-    let Step::Nest(nest) = step else { return None };
-    let fails = nest.body.iter().any(|inst| matches!(inst, Inst::Check { .. }));
-    let kept = match &nest.sink {
-        Sink::Store { .. } => nest.loops.len(),
-        Sink::Reduce { loops, .. } => nest.loops.len() - loops,
-        Sink::Accumulate { .. } => 0,
-    };
-    let own = kept > 0 && !nest.loops[0].is_one() && row(offset(&nest.sink), &nest.loops).is_some();
-    (nest.parallel && !fails && own).then_some(nest)
+/// Whether the memory of the rows that a product multiplies is free for others behind it, as that of a layer's input is when nobody
+/// goes back. What runs together is held at the same time, which would be all layers.
+fn frees_memory(steps: &[Step], at: usize) -> bool {
+    let Some(Step::Product(product)) = steps.get(at) else { return false };
+    let mut later = steps.iter().skip(at + 1).take(FARTHEST);
+    product.batch.is_one() && !later.any(|step| step.buffers().0.contains(&product.a.buffer))
+}
+
+/// What a step touches in an iteration of its outermost loop.
+struct Member {
+    /// How many iterations there are.
+    extent: Size,
+    /// The array that it writes.
+    written: BufferId,
+    /// How many elements it writes in an iteration: these are its own.
+    own: Size,
+    /// The arrays that it reads.
+    reads: Vec<Read>,
+}
+
+/// How a step reads an array.
+struct Read {
+    buffer: BufferId,
+    /// How many elements an iteration reads, if each stays among its own.
+    own: Option<Size>,
+    /// Whether the place changes from one iteration to the next.
+    moves: bool,
+}
+
+impl Member {
+    /// The step, if the iterations of its outermost loop may run in blocks: each writes elements of its own, and none can fail.
+    fn of(step: &Step) -> Option<Member> {
+        match step {
+            Step::Nest(nest) => Member::of_nest(nest),
+            Step::Product(product) => Member::of_product(product),
+            _ => None,
+        }
+    }
+
+    fn of_nest(nest: &Nest) -> Option<Member> {
+        let fails = nest.body.iter().any(|inst| matches!(inst, Inst::Check { .. }));
+        let kept = match &nest.sink {
+            Sink::Store { .. } => nest.loops.len(),
+            Sink::Reduce { loops, .. } => nest.loops.len() - loops,
+            Sink::Accumulate { .. } => 1,
+        };
+        let extent = nest.loops.first().filter(|extent| kept > 0 && nest.parallel && !fails && !extent.is_one())?;
+        let at = offset(&nest.sink);
+        let own = match &nest.sink {
+            Sink::Accumulate { .. } if !at.values.is_empty() => scattered_row(at),
+            _ => row(at, &nest.loops),
+        }?;
+        let loads = nest.body.iter().filter_map(|inst| match inst {
+            Inst::Load(buffer, at) => Some((*buffer, at)),
+            _ => None,
+        });
+        let reads = loads.map(|(buffer, at)| Read {
+            buffer,
+            own: row(at, &nest.loops),
+            moves: at.factor(0).as_const() != Some(0),
+        });
+        Some(Member { extent: extent.clone(), written: nest.sink.buffer(), own, reads: reads.collect() })
+    }
+
+    /// A product's outermost loop is that over its matrices, or over the rows of the only one.
+    fn of_product(product: &Product) -> Option<Member> {
+        let single = product.batch.is_one();
+        let extent = if single { &product.m } else { &product.batch };
+        let own = |matrix: &Matrix, rows: &Size, columns: &Size| {
+            let whole = rows.times(columns);
+            let by_rows = matrix.row == *columns && matrix.column.is_one();
+            let by_columns = matrix.column == *rows && matrix.row.is_one();
+            let own = match single {
+                true => by_rows.then(|| columns.clone()),
+                false => ((by_rows || by_columns) && matrix.batch == whole).then_some(whole),
+            };
+            own.filter(|_| matrix.offset.as_const() == Some(0))
+        };
+        let step = |matrix: &Matrix| if single { matrix.row.clone() } else { matrix.batch.clone() };
+        let moves = |matrix: &Matrix| step(matrix).as_const() != Some(0);
+        let (a, b) = (&product.a, &product.b);
+        let left = Read { buffer: a.buffer, own: own(a, &product.m, &product.k), moves: moves(a) };
+        let right = match single {
+            true => Read { buffer: b.buffer, own: None, moves: false },
+            false => Read { buffer: b.buffer, own: own(b, &product.k, &product.n), moves: moves(b) },
+        };
+        let scale = product.scale.map(|buffer| Read { buffer, own: None, moves: false });
+        Some(Member {
+            extent: extent.clone(),
+            written: product.c.buffer,
+            own: own(&product.c, &product.m, &product.n).filter(|_| !extent.is_one())?,
+            reads: [left, right].into_iter().chain(scale).collect(),
+        })
+    }
+
+    /// Whether two steps touch what the other writes only at their own iteration's elements.
+    fn is_row_by_row(&self, later: &Member) -> bool {
+        let within = |reader: &Member, writer: &Member| {
+            let own = |read: &Read| read.buffer != writer.written || read.own.as_ref() == Some(&writer.own);
+            reader.reads.iter().all(own)
+        };
+        let both = self.written != later.written || self.own == later.own;
+        within(later, self) && within(self, later) && both
+    }
+
+    /// Whether two steps read the same array, or one reads what the other writes.
+    fn meets(&self, later: &Member) -> bool {
+        let touches = |member: &Member, buffer: BufferId| {
+            member.written == buffer || member.reads.iter().any(|read| read.moves && read.buffer == buffer)
+        };
+        let moving = later.reads.iter().filter(|read| read.moves).map(|read| read.buffer);
+        moving.chain([later.written]).any(|buffer| touches(self, buffer))
+    }
 }
 
 fn offset(sink: &Sink) -> &Affine {
     match sink {
         Sink::Store { offset, .. } | Sink::Reduce { offset, .. } | Sink::Accumulate { offset, .. } => offset,
     }
+}
+
+/// How many elements lie between one iteration of a scatter and the next, if data say where in a row an element goes, and the
+/// outermost loop in which row.
+fn scattered_row(at: &Affine) -> Option<Size> {
+    let outer = at.factor(0);
+    let within = at.constant.as_const() == Some(0) && at.values.iter().all(|(_, factor)| factor.is_one());
+    (within && !matches!(outer.as_const(), Some(0 | 1))).then_some(outer)
 }
 
 /// How many elements lie between one iteration of the outermost loop and the next, if each stays among its own: the inner loops
@@ -70,32 +184,6 @@ fn row(at: &Affine, loops: &[Size]) -> Option<Size> {
         reach = reach.times(loops.get(*index)?);
     }
     (outer.as_const() != Some(0) && outer == reach).then_some(reach)
-}
-
-fn reads(nest: &Nest) -> impl Iterator<Item = (BufferId, &Affine)> {
-    nest.body.iter().filter_map(|inst| if let Inst::Load(buffer, at) = inst { Some((*buffer, at)) } else { None })
-}
-
-/// Whether two nests touch what the other writes only at their own iteration's elements.
-fn is_row_by_row(earlier: &Nest, later: &Nest) -> bool {
-    let within = |reader: &Nest, writer: &Nest| {
-        let written = writer.sink.buffer();
-        let own = row(offset(&writer.sink), &writer.loops);
-        reads(reader).all(|(buffer, at)| buffer != written || row(at, &reader.loops) == own)
-    };
-    let both = earlier.sink.buffer() != later.sink.buffer()
-        || row(offset(&earlier.sink), &earlier.loops) == row(offset(&later.sink), &later.loops);
-    within(later, earlier) && within(earlier, later) && both
-}
-
-/// Whether two nests read the same array, or one reads what the other writes.
-fn meets(earlier: &Nest, later: &Nest) -> bool {
-    let touched = |nest: &Nest| -> Vec<BufferId> {
-        let moving = reads(nest).filter(|(_, at)| at.factor(0).as_const() != Some(0));
-        moving.map(|(buffer, _)| buffer).chain([nest.sink.buffer()]).collect()
-    };
-    let first = touched(earlier);
-    touched(later).iter().any(|buffer| first.contains(buffer))
 }
 
 #[cfg(test)]
@@ -158,5 +246,40 @@ mod tests {
         let over = |read: &Affine| [map((0, read.clone()), (1, own.clone())), map((2, own.clone()), (0, own.clone()))];
         assert_eq!(run_end(&over(&own), 0), 2);
         assert_eq!(run_end(&over(&flipped), 0), 1);
+    }
+
+    fn matrix(buffer: BufferId, row: &Size, column: &Size) -> Matrix {
+        let (offset, batch) = (Size::from(0), Size::from(0));
+        Matrix { buffer, offset, batch, row: row.clone(), column: column.clone(), squared: false }
+    }
+
+    /// `to = from @ weights` of n rows and m columns.
+    fn product(from: Matrix, weights: BufferId, to: Matrix) -> Step {
+        let (n, m, one) = (Size::var("n"), Size::var("m"), Size::one());
+        let b = matrix(weights, &m, &one);
+        let (dtype, span) = (crate::runtime::array::DType::F64, Span::default());
+        let (batch, k) = (one, m.clone());
+        Step::Product(Product { dtype, batch, m: n, n: m, k, a: from, b, c: to, scale: None, span })
+    }
+
+    #[test]
+    fn products_run_together_with_what_is_at_their_rows() {
+        let (m, one) = (Size::var("m"), Size::one());
+        let rows = |buffer: BufferId| matrix(buffer, &m, &one);
+        let own = at(&[(0, m.clone()), (1, one.clone())]);
+        let layer = |from: BufferId, to: BufferId| product(rows(from), 9, rows(to));
+        let behind = |from: BufferId, to: BufferId| map((from, own.clone()), (to, own.clone()));
+        assert_eq!(run_end(&[layer(0, 1), behind(1, 2)], 0), 2);
+        assert_eq!(run_end(&[behind(0, 1), layer(1, 2), behind(2, 3)], 0), 1);
+        assert_eq!(run_end(&[behind(0, 1), layer(1, 2), behind(2, 3), behind(1, 4)], 0), 4);
+        // Columns in place of rows, of the result or of the left operand; a right operand that is just being made.
+        let columns = |buffer: BufferId| matrix(buffer, &one, &Size::var("n"));
+        assert_eq!(run_end(&[product(rows(0), 9, columns(1)), behind(1, 2)], 0), 1);
+        assert_eq!(run_end(&[behind(0, 1), product(columns(1), 9, rows(2))], 0), 1);
+        assert_eq!(run_end(&[behind(0, 1), product(rows(0), 1, rows(2))], 0), 1);
+        // What is read again later is held anyway.
+        let back = [layer(0, 1), layer(1, 2), layer(2, 3), layer(3, 4), layer(1, 5), layer(2, 6), layer(3, 7)];
+        assert_eq!(run_end(&back[..4], 0), 1);
+        assert_eq!(run_end(&back, 0), 4);
     }
 }

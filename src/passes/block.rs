@@ -2,12 +2,13 @@
 //!
 //! In: a planned graph, and sizes to expect. Out: the same, where gradients of single examples that are only reduced are
 //! made in a loop over blocks of examples, which carries the reductions.
-//! Always holds: an array of all examples' gradients that the program asks for, or that an operator needs whole, stays.
+//! Always holds: an array of all examples' gradients that the program asks for, or that an operator needs whole, stays. So do products
+//! of a batch of matrices where no derivative of an example is asked for: what is made of them twice would be computed twice.
 
 use super::batch::Batcher;
 use super::plan::expected_size;
 use super::region::{BLOCK, Region, behind, regions};
-use crate::graph::{Binder, Graph, NodeId, Op, Size, SizeEnv, VarId};
+use crate::graph::{Binder, Graph, NodeId, Op, Size, SizeEnv, VarId, reachable};
 use crate::ops::Reduction;
 use crate::ops::elementwise::{FLOOR_DIVIDE, SUBTRACT};
 use crate::ops::rules;
@@ -18,13 +19,20 @@ const ROUNDS: usize = 64;
 
 const STACK: (usize, usize) = (128 * 1024, 4 * 1024 * 1024);
 
-/// Blocks whatever is only reduced.
-pub fn block(graph: &Graph, expected: &SizeEnv) -> Graph {
+/// Whether there is a derivative for each element of a comprehension.
+pub fn has_derivatives_of_examples(graph: &Graph) -> bool {
+    let is_derivative = |op: &Op| matches!(op, Op::Grad | Op::Vjp | Op::Jvp | Op::Jacobian);
+    let all = reachable(graph, &graph.roots());
+    all.into_iter().map(|id| graph.node(id)).any(|node| is_derivative(&node.op) && !node.free.is_empty())
+}
+
+/// Blocks what comprehensions make and is only reduced, and the gradients of single examples, if there are some.
+pub fn block(graph: &Graph, expected: &SizeEnv, per_example: bool) -> Graph {
     let mut blocked = graph.clone();
     let mut refused: FxHashSet<NodeId> = FxHashSet::default();
     let mut changed = false;
     for _ in 0..ROUNDS {
-        let found = regions(&blocked, expected, &refused);
+        let found = regions(&blocked, (expected, per_example), &refused);
         let Some(group) = Group::first(&blocked, found) else { break };
         let Some(values) = group.blocked(&mut blocked, expected) else {
             refused.extend(group.regions.iter().map(|region| region.large));
@@ -151,7 +159,7 @@ impl Group {
 
 /// Whether a reduction needs none of the others.
 fn needs_none(g: &Graph, end: NodeId, all: &FxHashSet<NodeId>) -> bool {
-    let below = crate::graph::reachable(g, &[end]);
+    let below = reachable(g, &[end]);
     below.iter().all(|id| *id == end || !all.contains(id))
 }
 

@@ -24,7 +24,7 @@ mod unroll;
 
 pub use accumulate::accumulate;
 pub use batch::batch;
-pub use block::block;
+pub use block::{block, has_derivatives_of_examples};
 pub use centre::centre;
 pub use closed::closed;
 pub use contract::contract;

@@ -31,7 +31,11 @@ pub(super) struct Region {
 }
 
 /// All regions but those of refused nodes.
-pub(super) fn regions(g: &Graph, expected: &SizeEnv, refused: &FxHashSet<NodeId>) -> Vec<Region> {
+pub(super) fn regions(
+    g: &Graph,
+    (expected, per_example): (&SizeEnv, bool),
+    refused: &FxHashSet<NodeId>,
+) -> Vec<Region> {
     let order = reachable(g, &g.roots());
     let mut users: FxHashMap<NodeId, Vec<NodeId>> = FxHashMap::default();
     for &id in &order {
@@ -41,18 +45,18 @@ pub(super) fn regions(g: &Graph, expected: &SizeEnv, refused: &FxHashSet<NodeId>
     }
     let wanted: FxHashSet<NodeId> = g.roots().into_iter().collect();
     let found = |&id: &NodeId| {
-        let large = !refused.contains(&id) && is_whole(g, id, expected);
+        let large = !refused.contains(&id) && is_whole(g, id, (expected, per_example));
         if large { region(g, id, &users, &wanted, expected) } else { None }
     };
     order.iter().filter_map(found).collect()
 }
 
 /// Whether a node is held in memory as a whole, and large for each example.
-fn is_whole(g: &Graph, id: NodeId, expected: &SizeEnv) -> bool {
+fn is_whole(g: &Graph, id: NodeId, (expected, per_example): (&SizeEnv, bool)) -> bool {
     let node = g.node(id);
     let made = match &node.op {
-        Op::Contract { operands, .. } => operands.iter().all(|labels| labels.len() == 3),
-        Op::ScatterAdd { .. } => true,
+        Op::Contract { operands, .. } => per_example && operands.iter().all(|labels| labels.len() == 3),
+        Op::ScatterAdd { .. } => per_example,
         // A loop over examples anyway: nothing is gained by keeping what it makes.
         Op::Build(_) => return node.ty.rank() > 1,
         _ => false,
