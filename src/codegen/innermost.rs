@@ -60,21 +60,43 @@ impl NestWriter<'_, '_, '_> {
         }
     }
 
-    /// The loop over tiles.
+    /// The loop over tiles. Calls keep no vector in a register, so accumulators are in memory between the tiles: else each round of
+    /// the loop that adds to them would fetch and store them.
     fn tiled(&mut self, first: Value, end: Value, accumulators: Vec<Value>) -> Vec<Value> {
         let (length, count) = (self.plan.tiles.length(), self.plan.tiles.count);
         let slot = self.w.stack((8 * length as usize * count.max(1)) as u32);
+        let types: Vec<types::Type> = accumulators.iter().map(|value| self.w.ty(*value)).collect();
+        let totals = self.w.stack(16 * types.len().max(1) as u32);
         self.fill_copies(slot, length, first, end);
-        self.pieces(length, first, end, accumulators, |nest, first, stop, mut results| {
+        self.put_aside(totals, &accumulators);
+        self.pieces(length, first, end, Vec::new(), |nest, first, stop, _| {
             let memory = TileMemory { slot, range: (first, stop), length };
             for stage in &nest.plan.stages {
-                results = nest.stage(stage, first, stop, Some(&memory), results);
+                let carried = if stage.sink { nest.take_back(totals, &types) } else { Vec::new() };
+                let results = nest.stage(stage, first, stop, Some(&memory), carried);
+                nest.put_aside(totals, &results);
                 for call in &stage.calls {
                     nest.apply_to_tile(*call, &memory);
                 }
             }
-            results
-        })
+            Vec::new()
+        });
+        self.take_back(totals, &types)
+    }
+
+    /// Stores values on the stack, 16 bytes for each.
+    fn put_aside(&mut self, slot: StackSlot, values: &[Value]) {
+        let address = self.w.ins().stack_addr(types::I64, slot, 0);
+        for (index, value) in values.iter().enumerate() {
+            self.w.ins().store(aligned(), *value, address, 16 * index as i32);
+        }
+    }
+
+    /// The values that were put aside.
+    fn take_back(&mut self, slot: StackSlot, types: &[types::Type]) -> Vec<Value> {
+        let address = self.w.ins().stack_addr(types::I64, slot, 0);
+        let load = |(index, ty): (usize, &types::Type)| self.w.ins().load(*ty, aligned(), address, 16 * index as i32);
+        types.iter().enumerate().map(load).collect()
     }
 
     /// A stage without tiles, in strips if there may be more elements than one of them has.

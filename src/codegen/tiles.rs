@@ -210,10 +210,11 @@ impl Placement {
             release(tiles, &mut free, (index, 0));
             for call in stage.calls.clone() {
                 self.copy_arguments(plan, call, tiles);
-                release(tiles, &mut free, (index, 1 + call));
+                // Its results have a tile of their own: where they overwrite arguments they are gathered elsewhere first.
                 if tiles.direct != Some(call) {
                     tiles.take(call, &mut free);
                 }
+                release(tiles, &mut free, (index, 1 + call));
             }
         }
     }
