@@ -135,9 +135,8 @@ impl Plan {
             self.held = self.held.plus(&volume(c));
         }
         self.cost += problem.pair_cost(a, b, c);
-        let is_matrix = a & b & !c != 0 && a & c & !b != 0 && b & c & !a != 0;
         let [first, second] = parts;
-        let text = format!("{first}{}{second}", if is_matrix { " @ " } else { "·" });
+        let text = format!("{first}{}{second}", if problem.is_product(a, b, c) { " @ " } else { "·" });
         if whole { text } else { format!("({text})") }
     }
 }
