@@ -34,7 +34,7 @@ pub struct Plan {
     pub operations: Size,
     /// Elements of the intermediate results.
     pub held: Size,
-    /// What the planner weighs at the sizes to expect: multiplications in a matrix product count 1, others and what is held more.
+    /// What the planner weighs at the sizes to expect: multiplications in a matrix product count 1, others, calls and what is held more.
     pub cost: f64,
 }
 
