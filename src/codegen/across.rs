@@ -17,7 +17,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 /// Of a loop with fewer iterations than this the lanes would mostly be empty.
-const NARROW: i64 = 16;
+pub(super) const NARROW: i64 = 16;
 
 /// The nest with the innermost kept loop inside of the reduced ones, if it reduces at all.
 pub(super) fn rotated(nest: &Nest) -> Option<Nest> {

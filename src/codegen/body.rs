@@ -33,6 +33,18 @@ pub(super) struct Round {
     addresses: FxHashMap<Inner, Value>,
 }
 
+/// A place in memory: an address, and how many bytes behind it.
+pub(super) struct Place {
+    pub(super) address: Value,
+    pub(super) displacement: i32,
+}
+
+impl From<Value> for Place {
+    fn from(address: Value) -> Place {
+        Place { address, displacement: 0 }
+    }
+}
+
 impl Round {
     pub(super) fn new(counter: Value, lanes: Lanes, unroll: usize) -> Round {
         let (values, multiples, addresses) = (FxHashMap::default(), FxHashMap::default(), FxHashMap::default());
@@ -79,7 +91,7 @@ impl NestWriter<'_, '_, '_> {
             Inst::Load(_, affine) => {
                 let dtype = plan.dtypes[value];
                 let address = self.address_once(value, affine, dtype.size(), round);
-                self.load(dtype, address, lanes, part)
+                self.load(dtype, Place { address, displacement: self.displacement(value) }, lanes, part)
             }
             inst => {
                 let operands = super::plan::operands(inst);
@@ -91,6 +103,7 @@ impl NestWriter<'_, '_, '_> {
     }
 
     fn address_once(&mut self, value: Inner, affine: &Affine, bytes: usize, round: &mut Round) -> Value {
+        let value = self.home(value);
         if let Some(known) = round.addresses.get(&value) {
             return *known;
         }
@@ -108,8 +121,9 @@ impl NestWriter<'_, '_, '_> {
     }
 
     /// A contiguous element or vector; `part` counts vectors from the address on.
-    pub(super) fn load(&mut self, dtype: DType, address: Value, lanes: Lanes, part: usize) -> Value {
-        let offset = byte_offset(lanes, part, dtype.size());
+    pub(super) fn load(&mut self, dtype: DType, place: impl Into<Place>, lanes: Lanes, part: usize) -> Value {
+        let Place { address, displacement } = place.into();
+        let offset = displacement + byte_offset(lanes, part, dtype.size());
         if dtype == DType::Bool && lanes != Lanes::One {
             return lanes::load_mask(self.w, lanes, address, offset);
         }
@@ -121,8 +135,9 @@ impl NestWriter<'_, '_, '_> {
     }
 
     /// Stores what [`NestWriter::load`] loads.
-    pub(super) fn store(&mut self, dtype: DType, value: Value, address: Value, lanes: Lanes, part: usize) {
-        let offset = byte_offset(lanes, part, dtype.size());
+    pub(super) fn store(&mut self, dtype: DType, value: Value, place: impl Into<Place>, lanes: Lanes, part: usize) {
+        let Place { address, displacement } = place.into();
+        let offset = displacement + byte_offset(lanes, part, dtype.size());
         if dtype == DType::Bool && lanes != Lanes::One {
             return lanes::store_mask(self.w, lanes, value, address, offset);
         }
@@ -136,7 +151,15 @@ impl NestWriter<'_, '_, '_> {
     /// `base + counter * bytes`, for memory that the innermost loop walks contiguously.
     pub(super) fn walk(&mut self, base: Value, bytes: usize, round: &mut Round) -> Value {
         let step = self.multiple(&Size::from(bytes as i64), round);
-        self.w.ins().iadd(base, step)
+        self.step(base, step)
+    }
+
+    /// `address + bytes`.
+    fn step(&mut self, address: Value, bytes: Value) -> Value {
+        match self.w.integer_behind(bytes) {
+            Some(0) => address,
+            _ => self.w.ins().iadd(address, bytes),
+        }
     }
 
     fn multiple(&mut self, factor: &Size, round: &mut Round) -> Value {
@@ -155,7 +178,7 @@ impl NestWriter<'_, '_, '_> {
         let factor = affine.factor(self.plan.depth().saturating_sub(1)).times(&bytes);
         if factor.as_const() != Some(0) {
             let step = self.multiple(&factor, round);
-            address = self.w.ins().iadd(address, step);
+            address = self.step(address, step);
         }
         for (value, factor) in &affine.values {
             if self.plan.is_inner(*value) {

@@ -42,7 +42,7 @@ impl NestWriter<'_, '_, '_> {
     /// Counts what is true; the number is added to the last accumulator.
     pub(super) fn count_bytes(&mut self, first: Value, end: Value, accumulators: Vec<Value>) -> Vec<Value> {
         let Some(load) = self.plan.counts_bytes() else { return accumulators };
-        let base = self.base(load);
+        let base = self.element_zero(load);
         self.pieces(PIECE, first, end, accumulators, |nest, first, stop, mut accumulators| {
             let zero = nest.w.constant(types::I8X16, 0);
             let (at, sums) = nest.bytes(first, stop, (ROUND, &[zero; 4]), |nest, at, sums| {
@@ -71,7 +71,7 @@ impl NestWriter<'_, '_, '_> {
     pub(super) fn fill_bytes(&mut self, first: Value, end: Value, accumulators: Vec<Value>) -> Vec<Value> {
         let byte = self.outer(self.plan.result());
         let vector = self.w.ins().splat(types::I8X16, byte);
-        let base = self.base(self.sink_slot());
+        let base = self.element_zero(self.sink_slot());
         self.pieces(STRIP, first, end, accumulators, |nest, first, stop, accumulators| {
             let (at, _) = nest.bytes(first, stop, (ROUND, &[]), |nest, at, _| {
                 let address = nest.w.ins().iadd(base, at);

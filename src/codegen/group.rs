@@ -62,7 +62,8 @@ impl<'k> Member<'k> {
             }
             (extent.times(&merged) == *outer).then(|| merged.clone())
         })?;
-        let inner = Size::product(&nest.loops[1..]);
+        let others = plan.nest.loops.iter().enumerate().filter(|(index, _)| *index != plan.outermost());
+        let inner = Size::product(others.map(|(_, extent)| extent)).times(&scale);
         let along = plan.across && plan.kept == 0;
         let part = Part { id, extent, scale, inner, cost: plan.cost(), along };
         plan.is_parallel().then_some(Member::Nest(part))

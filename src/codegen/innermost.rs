@@ -27,6 +27,8 @@ struct Tier {
     unroll: usize,
     /// Which accumulators it changes.
     carries: std::ops::Range<usize>,
+    /// How many rounds there are, if that is known; not none.
+    rounds: Option<i64>,
 }
 
 /// Where the tiles of the running tile loop are.
@@ -202,7 +204,7 @@ impl NestWriter<'_, '_, '_> {
 
     /// The address of the tile's first element in a buffer that is walked contiguously.
     fn at_element(&mut self, slot: usize, bytes: usize, memory: &TileMemory) -> Value {
-        let base = self.base(slot);
+        let base = self.element_zero(slot);
         let step = self.w.times(memory.range.0, bytes as i64);
         self.w.ins().iadd(base, step)
     }
@@ -229,6 +231,13 @@ impl NestWriter<'_, '_, '_> {
         let mut counter = first;
         for tier in self.tiers(stage, memory.is_some(), accumulators.len()) {
             let step = tier.lanes.count() * tier.unroll as i64;
+            if tier.rounds == Some(1) {
+                let mut round = Round::new(counter, tier.lanes, tier.unroll);
+                let results = &mut accumulators[tier.carries.clone()];
+                self.round(stage, &bases, &mut round, stores, results);
+                counter = self.w.plus(counter, step);
+                continue;
+            }
             let limit = self.w.plus(end, -step);
             let carried = accumulators[tier.carries.clone()].to_vec();
             let mut types = vec![types::I64];
@@ -236,8 +245,12 @@ impl NestWriter<'_, '_, '_> {
             let (header, exit) = (self.w.block(&types), self.w.block(&types));
             let mut arguments = vec![counter];
             arguments.extend(&carried);
-            let enter = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, counter, limit);
-            self.w.branch(enter, (header, &arguments), (exit, &arguments));
+            if tier.rounds.is_some() {
+                self.w.jump(header, &arguments);
+            } else {
+                let enter = self.w.ins().icmp(IntCC::SignedLessThanOrEqual, counter, limit);
+                self.w.branch(enter, (header, &arguments), (exit, &arguments));
+            }
             self.w.start(header);
             let params = self.w.params(header);
             let mut round = Round::new(params[0], tier.lanes, tier.unroll);
@@ -260,34 +273,40 @@ impl NestWriter<'_, '_, '_> {
     fn tiers(&self, stage: &Stage, tiled: bool, accumulators: usize) -> Vec<Tier> {
         let reduces = matches!(self.plan.nest.sink, Sink::Reduce { .. }) && stage.sink;
         let all = if stage.sink { accumulators } else { 0 };
-        let single = Tier { lanes: Lanes::One, unroll: 1, carries: 0..all };
+        let single = Tier { lanes: Lanes::One, unroll: 1, carries: 0..all, rounds: None };
         if stage.lanes == Lanes::One {
-            return vec![single];
+            return self.counted_rounds(vec![single], tiled);
         }
         let lanes = stage.lanes;
         let totals = self.plan.totals.len();
         let scalar = if reduces { UNROLL * totals..all } else { 0..all };
-        let vectors = |unroll: usize| Tier { lanes, unroll, carries: 0..if reduces { unroll * totals } else { all } };
+        let carries = |unroll: usize| 0..if reduces { unroll * totals } else { all };
+        let vectors = |unroll: usize| Tier { lanes, unroll, carries: carries(unroll), rounds: None };
         let unroll = match (reduces, stage.insts.len()) {
             (true, _) => UNROLL,
+            (false, _) if self.plan.is_straight => self.plan.straight_vectors(),
             (false, 0..12) => 2,
             (false, _) => 1,
         };
         let mut tiers = vec![vectors(unroll)];
-        if unroll > 2 {
+        if unroll > 2 || self.plan.nest.loops.last().and_then(Size::as_const).is_some() {
             tiers.push(vectors(1));
         }
-        tiers.push(Tier { lanes: Lanes::One, unroll: 1, carries: scalar });
-        // With a known extent, loops that would never run are left out.
+        tiers.push(Tier { lanes: Lanes::One, unroll: 1, carries: scalar, rounds: None });
+        self.counted_rounds(tiers, tiled)
+    }
+
+    /// With a known extent, loops that would never run are left out, and it is known how often the others do.
+    fn counted_rounds(&self, mut tiers: Vec<Tier>, tiled: bool) -> Vec<Tier> {
         // The outermost loop may be run in parts, of any length.
         let outermost = self.plan.depth() == 1 && (self.plan.kept > 0 || self.plan.merges().is_some());
         let extent = self.plan.nest.loops.last().and_then(Size::as_const);
         if let Some(mut left) = extent.filter(|_| !tiled && !outermost) {
-            tiers.retain(|tier| {
+            tiers.retain_mut(|tier| {
                 let step = tier.lanes.count() * tier.unroll as i64;
-                let runs = left >= step;
+                tier.rounds = Some(left / step).filter(|rounds| *rounds > 0);
                 left %= step;
-                runs
+                tier.rounds.is_some()
             });
         }
         tiers

@@ -16,6 +16,7 @@
 //! | `writer` | a function under construction: blocks, constants, sizes, calls |
 //! | `nest` | loops, addresses, and what is hoisted where |
 //! | `innermost` | the innermost loop: vector part, remainder, tiles |
+//! | `unroll` | short reductions as straight code |
 //! | `across` | reductions whose lanes are neighbouring results |
 //! | `bytes` | truth values sixteen at a time: counted, or all the same |
 //! | `body`, `lanes` | instructions of a body as scalars or vectors |
@@ -48,6 +49,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod unroll;
 mod writer;
 
 pub use jit::{Compiled, assembly_text, clif_text, compile};

@@ -27,6 +27,8 @@ pub(super) struct NestWriter<'w, 'a, 'p> {
     pub(super) values: Vec<Option<Value>>,
     /// For each instruction with an affine expression, and last for the sink, what is known of it so far.
     partial: Vec<Option<Value>>,
+    /// For each of them the first that has the same address, the part in the instruction aside.
+    homes: Vec<usize>,
     /// Counters of the open loops.
     pub(super) counters: Vec<Value>,
     /// First and last iteration of the outermost loop.
@@ -60,6 +62,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             faults,
             values: vec![None; count],
             partial: vec![None; count + 1],
+            homes: plan.homes(),
             counters: Vec::new(),
             result_block: None,
             splats: FxHashMap::default(),
@@ -84,6 +87,7 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             faults,
             values: vec![None; count],
             partial: vec![None; count + 1],
+            homes: plan.homes(),
             counters: Vec::new(),
             result_block: None,
             splats: FxHashMap::default(),
@@ -155,7 +159,9 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             nest.open(index + 1);
             let accumulators = nest.level(index + 1, accumulators);
             nest.counters.pop();
-            nest.w.poll();
+            if !nest.plan.ends_soon(index) {
+                nest.w.poll();
+            }
             accumulators
         })
     }
@@ -206,7 +212,9 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
             }
             match &plan.nest.body[value] {
                 Inst::Index(affine) => self.advance(value, affine, level, None),
-                Inst::Load(buffer, affine) => self.advance(value, affine, level, Some(*buffer)),
+                Inst::Load(buffer, affine) if self.home(value) == value => {
+                    self.advance(value, affine, level, Some(*buffer));
+                }
                 _ => {}
             }
             if plan.levels[value] == level && !plan.is_inner(value) {
@@ -248,29 +256,35 @@ impl<'w, 'a, 'p> NestWriter<'w, 'a, 'p> {
         }
     }
 
-    /// The constant part of the place of a load or store in a nest without loops, in bytes: part of the instruction, so that places
-    /// that differ by it alone have an address in common.
+    /// The literal part of the place of a load or store, in bytes: part of the instruction, so that places that differ by it alone
+    /// have an address in common.
     pub(super) fn displacement(&self, slot: usize) -> i32 {
-        let plan = self.plan;
-        let (buffer, affine) = match (plan.nest.body.get(slot), &plan.nest.sink) {
-            (Some(Inst::Load(buffer, affine)), _) => (*buffer, affine),
-            (None, Sink::Store { buffer, offset, .. }) => (*buffer, offset),
-            _ => return 0,
-        };
-        let literal = affine.constant.monomials().find(|(vars, _)| vars.is_empty()).map_or(0, |(_, number)| number);
-        let bytes = literal.saturating_mul(plan.buffers[buffer].size() as i64);
-        if plan.depth() > 0 { 0 } else { i32::try_from(bytes).unwrap_or_default() }
+        self.plan.displacement(slot)
     }
 
     /// An affine expression (of an instruction, or of the sink) without what the innermost loop contributes.
     pub(super) fn base(&mut self, slot: usize) -> Value {
-        match self.partial[slot] {
+        match self.partial[self.home(slot)] {
             Some(value) => value,
             None => {
                 self.w.fail("an address is used before its loop");
                 self.w.integer(0)
             }
         }
+    }
+
+    /// The address of a load or store without what the innermost loop contributes, displacement included.
+    pub(super) fn element_zero(&mut self, slot: usize) -> Value {
+        let base = self.base(slot);
+        match self.displacement(slot) {
+            0 => base,
+            displacement => self.w.plus(base, i64::from(displacement)),
+        }
+    }
+
+    /// The first slot that has the same address, displacements aside.
+    pub(super) fn home(&self, slot: usize) -> usize {
+        self.homes.get(slot).copied().unwrap_or(slot)
     }
 
     /// The slot of the sink's offset.

@@ -8,9 +8,11 @@
 use super::CodegenError;
 use super::across;
 use super::collapse::{collapse, kept, offset};
+use super::innermost::STRIP;
 use super::joined::Total;
 use super::lanes::{Lanes, has_vector_cast, is_narrow};
 use super::tiles::{self, Tiles};
+use super::unroll::unrolled;
 use crate::loops::{Affine, BufferId, Inst, Kernel, Nest, Sink, Value};
 use crate::ops::{Code, Signature};
 use crate::runtime::array::DType;
@@ -27,6 +29,8 @@ pub(super) struct Plan {
     pub(super) kept: usize,
     /// Whether the innermost loop is not reduced over either, though those between are: see `across`.
     pub(super) across: bool,
+    /// Whether the body is a short reduction as straight code: see `unroll`.
+    pub(super) is_straight: bool,
     /// The dtype of each instruction.
     pub(super) dtypes: Vec<DType>,
     /// The number of loops that must be open for each instruction: 0 if it depends on none.
@@ -66,10 +70,21 @@ impl Plan {
         store_instead_of_reducing_nothing(&mut nest);
         merge_equal(&mut nest, &mut []);
         check_references(&nest, kernel)?;
+        let straight = Plan::unrolled(kernel, &nest, vectors);
         let totals: Vec<Total> = Total::of(&nest).into_iter().collect();
         let turned = across::rotated(&nest).map(|turned| Plan::of(kernel, turned, totals.clone(), (true, vectors)));
         let along = Plan::of(kernel, nest, totals, (false, vectors));
-        Ok(turned.filter(|across| across.beats(&along)).unwrap_or(along))
+        let loops = turned.filter(|across| across.beats(&along)).unwrap_or(along);
+        Ok(straight.filter(|straight| straight.outruns(&loops)).unwrap_or(loops))
+    }
+
+    /// The plan of a short reduction as straight code.
+    fn unrolled(kernel: &Kernel, nest: &Nest, vectors: bool) -> Option<Plan> {
+        let buffers: Vec<DType> = kernel.buffers.iter().map(|buffer| buffer.dtype).collect();
+        let mut nest = collapse(&unrolled(nest, &dtypes(nest, &buffers), &buffers)?);
+        merge_equal(&mut nest, &mut []);
+        let plan = Plan::of(kernel, nest, Vec::new(), (false, vectors));
+        Some(Plan { is_straight: true, ..plan })
     }
 
     /// Makes the plan of a nest that reduces everything, to several results.
@@ -85,7 +100,20 @@ impl Plan {
         let (levels, live) = (levels(&nest), live(&nest, &totals));
         let kept = kept(&nest) - usize::from(across);
         let (stages, tiles) = (Vec::new(), Tiles::default());
-        let mut plan = Plan { nest, totals, kept, across, dtypes, levels, live, stages, tiles, buffers, vectors };
+        let mut plan = Plan {
+            nest,
+            totals,
+            kept,
+            across,
+            is_straight: false,
+            dtypes,
+            levels,
+            live,
+            stages,
+            tiles,
+            buffers,
+            vectors,
+        };
         (plan.stages, plan.tiles) = tiles::stages(&plan);
         for index in 0..plan.stages.len() {
             plan.stages[index].lanes = plan.choose_lanes(&plan.stages[index]);
@@ -144,6 +172,13 @@ impl Plan {
         let still = self.depth() > 0 && offset.factor(0).as_const() == Some(0) && offset.values.is_empty();
         let plain = !self.buffers[*buffer].is_half() && !self.nest.body.iter().any(reads_itself);
         Some((Merge::of(kind.name).filter(|_| still && plain)?, *partial))
+    }
+
+    /// Whether the iterations of loop `index`, with the loops inside, are known to be over soon.
+    pub(super) fn ends_soon(&self, index: usize) -> bool {
+        let mut loops = self.nest.loops.iter().skip(index);
+        let iterations = loops.try_fold(1i64, |product, extent| product.checked_mul(extent.as_const()?));
+        iterations.is_some_and(|iterations| iterations <= STRIP)
     }
 
     /// The value that goes into the sink.

@@ -7,7 +7,7 @@
 //! lane by lane, then with the scalar. Where several reductions share a loop, the first vectors of all stand before the second ones
 //! and so on, last the scalars.
 
-use super::body::Round;
+use super::body::{Place, Round};
 use super::collapse::offset;
 use super::joined::Total;
 use super::lanes::{self, LaneCode, Lanes, reg};
@@ -185,9 +185,10 @@ impl NestWriter<'_, '_, '_> {
             Sink::Store { value, buffer, offset } => {
                 let dtype = plan.buffers[*buffer];
                 let address = self.address(self.sink_slot(), offset, dtype.size(), round);
+                let displacement = self.displacement(self.sink_slot());
                 for part in 0..round.unroll {
                     let value = self.operand(*value, round, part);
-                    self.store(dtype, value, address, round.lanes, part);
+                    self.store(dtype, value, Place { address, displacement }, round.lanes, part);
                 }
             }
             Sink::Reduce { kind, value, position: Some(position), .. } if self.reduction_lanes() == Lanes::One => {

@@ -402,6 +402,9 @@ impl<'a> Writer<'a> {
 
     /// `value * factor`.
     pub(super) fn times(&mut self, value: Value, factor: i64) -> Value {
+        if let Some(known) = self.integer_behind(value) {
+            return self.integer(known.wrapping_mul(factor));
+        }
         match factor {
             1 => value,
             -1 => self.ins().ineg(value),
@@ -441,7 +444,7 @@ impl<'a> Writer<'a> {
     }
 
     /// The integer that a value always is.
-    fn integer_behind(&self, value: Value) -> Option<i64> {
+    pub(super) fn integer_behind(&self, value: Value) -> Option<i64> {
         let dfg = &self.cursor.func.dfg;
         match dfg.insts[dfg.value_def(value).inst()?] {
             ir::InstructionData::UnaryImm { opcode: ir::Opcode::Iconst, imm } => Some(imm.bits()),
@@ -451,6 +454,9 @@ impl<'a> Writer<'a> {
 
     /// `value + number`.
     pub(super) fn plus(&mut self, value: Value, number: i64) -> Value {
+        if let Some(known) = self.integer_behind(value) {
+            return self.integer(known.wrapping_add(number));
+        }
         let number = self.integer(number);
         self.ins().iadd(value, number)
     }

@@ -8,6 +8,7 @@ use super::ir::{Affine, Buffer, BufferId, Call, FaultSite, Inst, Kernel, Nest, R
 use super::products::scaled;
 use super::regions::{self, Regions};
 use super::schedule::{self, is_relabelling};
+use super::straight::{is_few, is_inline};
 use crate::diagnostic::{Diagnostic, Result, codes};
 use crate::graph::{Constant, Graph, NodeId, Op, Size, VarId, reachable};
 use crate::ops::reduction::SUM;
@@ -323,7 +324,8 @@ impl Lowering<'_> {
         let kept: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
         let space: Vec<usize> = perm.iter().map(|&axis| kept[axis]).collect();
         let last_kept = space.last().is_some_and(|&axis| axis + 1 == shape.len());
-        if last_kept && !kind.positional && !axes.is_empty() {
+        let is_straight = is_few(axes.iter().map(|&axis| &shape[axis])) && is_inline(self.graph, &self.stored, x);
+        if last_kept && !kind.positional && !axes.is_empty() && !is_straight {
             return self.emit_row_reduce(id, x, kind, axes, &space);
         }
         let order: Vec<usize> = space.iter().chain(axes).copied().collect();

@@ -17,6 +17,7 @@ mod products;
 mod regions;
 mod reuse;
 mod schedule;
+mod straight;
 mod structured;
 mod tighten;
 mod together;
@@ -29,6 +30,7 @@ pub use ir::{
     Sink, Step, Value,
 };
 pub use lower::lower;
+pub use straight::STRAIGHT;
 pub use together::run_end;
 pub use totals::MOST;
 pub use verify::verify;

@@ -2,7 +2,8 @@
 //!
 //! In: contractions of any number of operands, and sizes to expect. Out: matrix products in the form `bmk,bkn->bmn`,
 //! elementwise products and sums.
-//! Always holds: every contraction that is left has two operands and can be given to a matrix-product routine.
+//! Always holds: every contraction that is left has two operands and can be given to a matrix-product routine; products that are
+//! small whatever the sizes are have become loops.
 
 mod choice;
 
@@ -23,6 +24,12 @@ const STORE: f64 = 4.0;
 
 /// How much dearer a multiplication is outside a matrix product.
 const LOOP: f64 = 4.0;
+
+/// What a call of the matrix-product routine costs for each matrix of a batch, in multiplications: it packs operands.
+const CALL: f64 = 4608.0;
+
+/// What it costs there for each row, however short.
+const ROW: f64 = 64.0;
 
 /// Splits every contraction into pairs; says in `choices` how, if that is asked for.
 pub fn plan(graph: &Graph, expected: &SizeEnv, mut choices: Option<&mut Vec<Choice>>) -> Graph {
@@ -78,14 +85,17 @@ struct Problem {
     order: Labels,
     result: u128,
     extent: FxHashMap<u8, f64>,
+    /// The labels whose sizes are literal.
+    literal: u128,
 }
 
 impl Problem {
     fn new(factors: &[Factor], result: &[u8], sizes: &FxHashMap<u8, Size>, expected: &SizeEnv) -> Problem {
-        let set = |labels: &[u8]| labels.iter().fold(0u128, |set, &label| set | 1 << label);
         let extent = sizes.iter().map(|(&label, size)| (label, expected_size(size, expected))).collect();
         let operands = factors.iter().map(|(_, labels)| set(labels)).collect();
-        Problem { operands, factors: factors.to_vec(), order: result.to_vec(), result: set(result), extent }
+        let known = sizes.iter().filter(|(_, size)| size.as_const().is_some());
+        let literal = known.fold(0u128, |set, (&label, _)| set | 1 << label);
+        Problem { operands, factors: factors.to_vec(), order: result.to_vec(), result: set(result), extent, literal }
     }
 
     fn volume(&self, labels: u128) -> f64 {
@@ -108,9 +118,35 @@ impl Problem {
 
     /// The cost of multiplying two parts that carry `a` and `b` into one that carries `c`.
     fn pair_cost(&self, a: u128, b: u128, c: u128) -> f64 {
-        let is_matrix = a & b & !c != 0 && a & c & !b != 0 && b & c & !a != 0;
-        let work = self.volume(a | b) * if is_matrix { 1.0 } else { LOOP };
+        let (work, batch) = (self.volume(a | b), self.volume(a & b & c));
+        let work =
+            if self.is_product(a, b, c) { work + batch * (CALL + ROW * self.volume(a & c & !b)) } else { LOOP * work };
         work + STORE * self.volume(c)
+    }
+
+    /// Whether that is a matrix product for the routine: neither elementwise, nor so small that loops are done before.
+    fn is_product(&self, a: u128, b: u128, c: u128) -> bool {
+        let (inner, first, second) = (a & b & !c, a & c & !b, b & c & !a);
+        let is_turned = self.place(second) < self.place(first);
+        let (rows, columns) = if is_turned { (second, first) } else { (first, second) };
+        inner != 0 && rows != 0 && columns != 0 && !self.is_small(rows, inner, columns)
+    }
+
+    /// Where the first of some labels stands in the result.
+    fn place(&self, labels: u128) -> Option<usize> {
+        self.order.iter().position(|label| labels >> label & 1 == 1)
+    }
+
+    /// Whether loops over rows, columns and what is summed are faster than the routine, however many rows there are if that is
+    /// not literal.
+    fn is_small(&self, rows: u128, inner: u128, columns: u128) -> bool {
+        let is_literal = |labels: u128| labels & !self.literal == 0;
+        let more = |labels: u128| (LOOP - 1.0) * self.volume(labels);
+        is_literal(inner | columns)
+            && match is_literal(rows) {
+                true => more(rows | inner | columns) < CALL + ROW * self.volume(rows),
+                false => more(inner | columns) < ROW,
+            }
     }
 
     /// What a product of these operands is: two of one key are one value, whatever their labels are called.
@@ -217,13 +253,13 @@ fn execute(g: &mut Graph, tree: &Tree, factors: &[Factor], problem: &Problem) ->
         Tree::Pair(a, b) => {
             let (left, right) = (execute(g, a, factors, problem), execute(g, b, factors, problem));
             let carried = problem.carried(Problem::members(tree));
-            pair(g, left, right, carried, &problem.order)
+            pair(g, left, right, carried, problem)
         }
     }
 }
 
 /// The product of two factors, keeping the labels in `carried`.
-fn pair(g: &mut Graph, a: Factor, b: Factor, carried: u128, order: &[u8]) -> Factor {
+fn pair(g: &mut Graph, a: Factor, b: Factor, carried: u128, problem: &Problem) -> Factor {
     let kept = |l: u8| carried >> l & 1 == 1;
     let both: Labels = a.1.iter().copied().filter(|l| b.1.contains(l)).collect();
     let batch: Labels = both.iter().copied().filter(|&l| kept(l)).collect();
@@ -234,11 +270,18 @@ fn pair(g: &mut Graph, a: Factor, b: Factor, carried: u128, order: &[u8]) -> Fac
     if !is_float || inner.is_empty() || rows.is_empty() || columns.is_empty() {
         return product(g, a, b, carried);
     }
-    let place = |labels: &[u8]| labels.iter().filter_map(|l| order.iter().position(|o| o == l)).min();
-    if place(&columns) < place(&rows) {
-        return matrix_product(g, (b, a), &batch, &columns, &inner, &rows);
+    let is_turned = problem.place(set(&columns)) < problem.place(set(&rows));
+    let (a, rows, b, columns) = if is_turned { (b, columns, a, rows) } else { (a, rows, b, columns) };
+    if problem.is_product(set(&a.1), set(&b.1), carried) {
+        return matrix_product(g, (a, b), &batch, &rows, &inner, &columns);
     }
-    matrix_product(g, (a, b), &batch, &rows, &inner, &columns)
+    // In this order neither operand need be transposed.
+    let all: Labels = [batch, rows, inner, columns].concat();
+    product_in_order(g, a, b, all, carried)
+}
+
+fn set(labels: &[u8]) -> u128 {
+    labels.iter().fold(0u128, |set, &label| set | 1 << label)
 }
 
 /// An elementwise product with what is no longer needed summed.
@@ -250,6 +293,11 @@ fn product(g: &mut Graph, a: Factor, b: Factor, carried: u128) -> Factor {
         all = b.1.clone();
         all.extend(a.1.iter().copied().filter(|label| !b.1.contains(label)));
     }
+    product_in_order(g, a, b, all, carried)
+}
+
+/// The same with the axes of the product in the order of `all`.
+fn product_in_order(g: &mut Graph, a: Factor, b: Factor, all: Labels, carried: u128) -> Factor {
     let mut shape = vec![Size::one(); all.len()];
     for (id, labels) in [&a, &b] {
         for (label, size) in labels.iter().zip(g.shape(*id)) {

@@ -201,3 +201,34 @@ fn a_window_along_the_outermost_axis_is_shared_among_threads() {
         check_on(&kernel, &memory(&kernel, &sizes), &sizes, 1e6);
     }
 }
+
+/// Reductions over a few elements, whose number is literal: straight code.
+#[test]
+fn over_short_loops_of_literal_extents() {
+    for kind in TABLE {
+        for &dtype in dtypes(kind) {
+            for (rows, columns) in [(1, 1), (1, 3), (2, 2), (3, 3), (4, 8), (5, 7), (1, 0)] {
+                for lane in [1, 3, 4, 5, 16, 33] {
+                    let (rows, columns, lane) = (Size::from(rows), Size::from(columns), Size::from(lane));
+                    let each = rows.times(&columns);
+                    let body = vec![
+                        // Windows over all of it, far from the beginning; neighbours share all but one element.
+                        Inst::Load(0, at(0).times(&k()).plus(&at(1)).plus(&at(2)).plus(&at(3).times(&Size::from(2)))),
+                        Inst::Index(at(2).times(&columns).plus(&at(3))),
+                    ];
+                    let position = kind.positional.then_some(1);
+                    let offset = at(0).times(&lane).plus(&at(1)).plus(&Affine::constant(Size::from(2)));
+                    let sink = Sink::Reduce { kind, loops: 2, value: 0, position, buffer: 1, offset };
+                    let loops = vec![n(), lane.clone(), rows.clone(), columns.clone()];
+                    let read = n().times(&k()).plus(&lane).plus(&each.times(&Size::from(2)));
+                    let written = n().times(&lane).plus(&Size::from(2));
+                    let kernel =
+                        kernel(&[(dtype, read), (result(kind, dtype), written)], vec![nest(loops, body, sink)]);
+                    for sizes in [[0, 3], [1, 1], [2, 3], [40, 2]] {
+                        check_on(&kernel, &memory(&kernel, &sizes), &sizes, tolerance(kind, dtype));
+                    }
+                }
+            }
+        }
+    }
+}

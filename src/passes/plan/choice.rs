@@ -34,7 +34,7 @@ pub struct Plan {
     pub operations: Size,
     /// Elements of the intermediate results.
     pub held: Size,
-    /// What the planner weighs at the sizes to expect: multiplications in a matrix product count 1, others and what is held more.
+    /// What the planner weighs at the sizes to expect: multiplications in a matrix product count 1, others, calls and what is held more.
     pub cost: f64,
 }
 
@@ -135,9 +135,8 @@ impl Plan {
             self.held = self.held.plus(&volume(c));
         }
         self.cost += problem.pair_cost(a, b, c);
-        let is_matrix = a & b & !c != 0 && a & c & !b != 0 && b & c & !a != 0;
         let [first, second] = parts;
-        let text = format!("{first}{}{second}", if is_matrix { " @ " } else { "·" });
+        let text = format!("{first}{}{second}", if problem.is_product(a, b, c) { " @ " } else { "·" });
         if whole { text } else { format!("({text})") }
     }
 }
