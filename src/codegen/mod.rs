@@ -9,6 +9,8 @@
 //! | `object` | machine code in object files, with functions that C calls |
 //! | `target` | the processor that code is for |
 //! | `entry` | the function that runs the steps in order |
+//! | `group` | steps that run together: a function that takes them by turns over blocks |
+//! | `product` | calls of the matrix-product routine |
 //! | `define` | compiles the functions into a module |
 //! | `collapse`, `plan` | what is known of a nest before code is written: merged loops, levels, stages, lanes |
 //! | `joined` | reductions that share one loop |
