@@ -9,24 +9,22 @@
 
 use super::CodegenError;
 use super::collapse;
-use super::group::{self, Member};
-use super::joined;
+use super::group;
 use super::nest::NestWriter;
 use super::pieces::{self, pieces};
 use super::plan::Plan;
 use super::product;
+use super::runs::{Group, Groups, Run, join, runs};
 use super::structured;
 use super::target::has_vectors;
 use super::writer::{Frame, Writer, aligned, signature};
 use crate::graph::Size;
-use crate::loops::{BufferId, Call, Kernel, MOST, Nest, Sink, Step, run_end};
+use crate::loops::{BufferId, Call, Kernel, Nest, Sink, Step};
 use crate::runtime::array::DType;
 use crate::runtime::reduce::Merge;
 use crate::runtime::routine;
 use cranelift_codegen::ir::{FuncRef, Function, InstBuilder, UserFuncName, Value, types};
 use cranelift_module::{FuncId, Linkage, Module};
-use rustc_hash::FxHashMap;
-use std::ops::Range;
 
 /// A function with its name.
 pub(super) struct Named {
@@ -49,8 +47,7 @@ pub(super) fn functions(kernel: &Kernel, module: &mut dyn Module, label: &str) -
     let mut all = Vec::new();
     let mut plans = Vec::new();
     plan_nests(kernel, &kernel.steps, (structured, vectors), &mut plans)?;
-    let mut runs = Vec::new();
-    together(&kernel.steps, &mut 0, &mut runs);
+    let runs = runs(kernel);
     for nests in runs.iter().flat_map(Run::nests) {
         join(kernel, plans.get_mut(nests).unwrap_or_default(), vectors);
     }
@@ -115,100 +112,9 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
     /// Written where it is run, instead of called.
     pub(super) is_inline: bool,
-    id: Option<FuncId>,
+    pub(super) id: Option<FuncId>,
     /// How many of the nests behind it are part of its plan: reductions that share its loop.
-    joined: usize,
-}
-
-/// Steps that run together.
-pub(super) struct Group<'k> {
-    id: FuncId,
-    members: Vec<Member<'k>>,
-    steps: &'k [Step],
-    /// How many nests there are among them.
-    nests: usize,
-}
-
-/// Groups by the address of the first step.
-pub(super) type Groups<'k> = FxHashMap<*const Step, Group<'k>>;
-
-/// Steps that may run together.
-struct Run<'k> {
-    steps: &'k [Step],
-    /// The plans of the nests among them.
-    plans: Range<usize>,
-}
-
-impl<'k> Run<'k> {
-    /// Nests that stand one behind the other, by the numbers of their plans.
-    fn nests(&self) -> Vec<Range<usize>> {
-        let mut next = self.plans.start;
-        let parts = self.steps.split(|step| !matches!(step, Step::Nest(_)));
-        let ranges = parts.map(|part| {
-            next += part.len();
-            next - part.len()..next
-        });
-        ranges.collect()
-    }
-
-    /// What the function of the group calls; `None` if that is not possible.
-    fn members(&self, plans: &[(&Nest, Planned)]) -> Option<Vec<Member<'k>>> {
-        let mut own = plans.get(self.plans.clone())?.iter();
-        let mut members = Vec::new();
-        for step in self.steps {
-            match step {
-                Step::Product(product) => members.push(Member::product(product)),
-                _ => {
-                    let (nest, planned) = own.next()?;
-                    if planned.is_inline {
-                        return None;
-                    }
-                    // What is part of another's loop has no function.
-                    if let Some(id) = planned.id {
-                        members.push(Member::nest(nest, &planned.plan, id)?);
-                    }
-                }
-            }
-        }
-        Some(members)
-    }
-}
-
-/// The runs of steps that run together.
-fn together<'k>(steps: &'k [Step], next: &mut usize, runs: &mut Vec<Run<'k>>) {
-    let mut at = 0;
-    while at < steps.len() {
-        let end = run_end(steps, at);
-        if end > at + 1
-            && let Some(steps) = steps.get(at..end)
-        {
-            let nests = steps.iter().filter(|step| matches!(step, Step::Nest(_))).count();
-            runs.push(Run { steps, plans: *next..*next + nests });
-            *next += nests;
-        } else if let Some(step) = steps.get(at) {
-            *next += usize::from(matches!(step, Step::Nest(_)));
-            step.blocks().into_iter().for_each(|block| together(block, next, runs));
-        }
-        at = end;
-    }
-}
-
-/// Lets nests of a run that reduce share a loop: as many at a time as may.
-fn join(kernel: &Kernel, run: &mut [(&Nest, Planned)], vectors: bool) {
-    let mut rest = run;
-    while rest.len() > 1 {
-        let longest = (2..=rest.len().min(MOST)).rev().find_map(|count| {
-            let nests: Vec<(&Nest, &Plan)> =
-                rest[..count].iter().map(|(nest, planned)| (*nest, &planned.plan)).collect();
-            joined::joined(kernel, &nests, vectors).map(|plan| (count, plan))
-        });
-        let count = longest.as_ref().map_or(1, |(count, _)| *count);
-        let (these, others) = rest.split_at_mut(count);
-        if let (Some((count, plan)), Some((_, planned))) = (longest, these.first_mut()) {
-            (planned.plan, planned.joined) = (plan, count - 1);
-        }
-        rest = others;
-    }
+    pub(super) joined: usize,
 }
 
 /// Plans of all nests, in the order in which they stand in the kernel: for an entry with blocks in it, for a processor with

@@ -9,7 +9,7 @@
 //! | `object` | machine code in object files, with functions that C calls |
 //! | `target` | the processor that code is for |
 //! | `entry` | the function that runs the steps in order |
-//! | `group` | steps that run together: a function that takes them by turns over blocks |
+//! | `runs`, `group` | steps that run together: which, and a function that takes them by turns over blocks |
 //! | `product` | calls of the matrix-product routine |
 //! | `define` | compiles the functions into a module |
 //! | `collapse`, `plan` | what is known of a nest before code is written: merged loops, levels, stages, lanes |
@@ -45,6 +45,7 @@ mod pieces;
 mod plan;
 mod position;
 mod product;
+mod runs;
 mod sink;
 mod structured;
 mod target;
