@@ -54,6 +54,7 @@ fn main() -> Result<(), Error> {
     arrays::reductions(&options)?;
     arrays::windows(&options)?;
     arrays::products(&options)?;
+    arrays::batches(&options)?;
     if options.threads == 1 {
         compiling::growth(&options)?;
     }

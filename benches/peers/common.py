@@ -109,6 +109,19 @@ def products(peer, convert, multiply):
         measure(peer, "matrix products", n * k * m, "f32", [(name, lambda: multiply(c, d))])
 
 
+def batches(peer, convert, multiply, attention):
+    """Measures products of small matrices, and attention with scores divided by 8."""
+    for side in (4, 8):
+        count = 1000 if QUICK else 20_000
+        a, b = (spread(count * side * side, low, 1.0).reshape(count, side, side) for low in (-1.0, 0.0))
+        a, b = convert(a), convert(b)
+        measure(peer, "batches", count, "f64", [(f"products of {side} × {side}", lambda: multiply(a, b))])
+    for heads, length, width in ((64, 128, 32), (16, 512, 64)):
+        q, k, v = (convert(single((heads, length, width), low, 1.0)) for low in (-1.0, -0.5, 0.0))
+        name = f"attention, {heads} of {length} × {width}"
+        measure(peer, "batches", heads * length * length, "f32", [(name, lambda: attention(q, k, v))])
+
+
 # Names of the figures, as in benches/suite.rs.
 BLACK_SCHOLES = "Black–Scholes"
 SUM = "sum(2xy + x)"

@@ -151,6 +151,13 @@ def arrays():
     )
     multiply = jax.jit(jnp.matmul)
     common.products(PEER, jnp.asarray, lambda a, b: jax.block_until_ready(multiply(a, b)))
+    attention = jax.jit(lambda q, k, v: jax.nn.softmax(0.125 * q @ jnp.swapaxes(k, 1, 2), axis=2) @ v)
+    common.batches(
+        PEER,
+        jnp.asarray,
+        lambda a, b: jax.block_until_ready(multiply(a, b)),
+        lambda q, k, v: jax.block_until_ready(attention(q, k, v)),
+    )
 
 
 def first_value():

@@ -157,6 +157,13 @@ def windows():
     common.windows(PEER, elevens, diffused, moving_mean)
 
 
+def attention(q, k, v):
+    scores = 0.125 * q @ k.transpose(0, 2, 1)
+    weights = np.exp(scores - scores.max(axis=2, keepdims=True))
+    weights /= weights.sum(axis=2, keepdims=True)
+    return weights @ v
+
+
 def main():
     for n in common.BATCHES:
         inputs = common.network_inputs(n)
@@ -167,6 +174,7 @@ def main():
     common.reductions(PEER, common.reduced(), REDUCTIONS)
     windows()
     common.products(PEER, lambda a: a, np.matmul)
+    common.batches(PEER, lambda a: a, np.matmul, attention)
 
 
 main()

@@ -135,6 +135,8 @@ def arrays():
         lambda: torch.nn.functional.avg_pool1d(series[None, None], 25, stride=1)[0, 0],
     )
     common.products(PEER, torch.from_numpy, torch.matmul)
+    attention = torch.nn.functional.scaled_dot_product_attention
+    common.batches(PEER, torch.from_numpy, torch.matmul, lambda q, k, v: attention(q, k, v, scale=0.125))
 
 
 def main():

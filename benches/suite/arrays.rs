@@ -1,11 +1,12 @@
-//! Reductions, windows and matrix products.
+//! Reductions, windows, matrix products and batches of them.
 //!
-//! In: benches/arrays.tome. Out: figures of the groups `reductions`, `windows` and `matrix products`.
-//! Always holds: a figure of windows counts taps as elements, one of matrix products multiplications with additions.
+//! In: benches/arrays.tome. Out: figures of the groups `reductions`, `windows`, `matrix products` and `batches`.
+//! Always holds: a figure of windows counts taps as elements, one of matrix products multiplications with additions, one of
+//! batches matrices or, for attention, scores.
 
 use super::{Case, Options, double, measure, single};
 use microtome::{Array, Error, Session};
-use ndarray::Ix2;
+use ndarray::{Ix2, Ix3};
 
 const ARRAYS: &str = include_str!("../arrays.tome");
 
@@ -60,6 +61,34 @@ pub fn windows(options: &Options) -> Result<(), Error> {
     let (series, moving) = (double(n, -1.0, 1.0), module.kernel("moving_mean")?);
     let mean = [Case { name: "moving mean of 25", call: Box::new(|| moving.call(series.view())) }];
     measure("windows", (n - 24) * 25, "f64", options, &mean)
+}
+
+/// Small matrices in large numbers, and attention.
+pub fn batches(options: &Options) -> Result<(), Error> {
+    let module = Session::with_threads(options.threads).compile("arrays.tome", ARRAYS)?;
+    for (side, function) in [(4, "products_of_4"), (8, "products_of_8")] {
+        let count = if options.quick { 1000 } else { 20_000 };
+        let batch = |low: f64, high: f64| match double(count * side * side, low, high) {
+            Array::F64(flat) => {
+                let shape = Ix3(count, side, side);
+                Array::F64(flat.into_shape_with_order(shape).expect("as many elements").into_dyn())
+            }
+            other => other,
+        };
+        let (kernel, a, b) = (module.kernel(function)?, batch(-1.0, 1.0), batch(0.0, 1.0));
+        let name = format!("products of {side} × {side}");
+        let case = [Case { name: &name, call: Box::new(|| kernel.call((a.view(), b.view()))) }];
+        measure("batches", count, "f64", options, &case)?;
+    }
+    let kernel = module.kernel("attention")?;
+    for (heads, length, width) in [(64, 128, 32), (16, 512, 64)] {
+        let shape = [heads, length, width];
+        let (q, k, v) = (single(&shape, -1.0, 1.0), single(&shape, -0.5, 1.0), single(&shape, 0.0, 1.0));
+        let name = format!("attention, {heads} of {length} × {width}");
+        let case = [Case { name: &name, call: Box::new(|| kernel.call((q.view(), k.view(), v.view()))) }];
+        measure("batches", heads * length * length, "f32", options, &case)?;
+    }
+    Ok(())
 }
 
 /// Square matrices, and the shape of a layer.

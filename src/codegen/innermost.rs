@@ -296,17 +296,22 @@ impl NestWriter<'_, '_, '_> {
         self.counted_rounds(tiers, tiled)
     }
 
-    /// With a known extent, loops that would never run are left out, and it is known how often the others do.
+    /// With a known extent, loops that would never run are left out, and it is known how often the others do if the stage gets the
+    /// whole extent at once.
     fn counted_rounds(&self, mut tiers: Vec<Tier>, tiled: bool) -> Vec<Tier> {
         // The outermost loop may be run in parts, of any length.
         let outermost = self.plan.depth() == 1 && (self.plan.kept > 0 || self.plan.merges().is_some());
         let extent = self.plan.nest.loops.last().and_then(Size::as_const);
-        if let Some(mut left) = extent.filter(|_| !tiled && !outermost) {
+        if let Some(extent) = extent.filter(|_| !tiled && !outermost) {
+            // Pieces are multiples of a round, so what is left out for the whole is left out for the last piece too.
+            let whole = extent <= STRIP && !self.plan.searches();
+            let mut left = extent;
             tiers.retain_mut(|tier| {
                 let step = tier.lanes.count() * tier.unroll as i64;
-                tier.rounds = Some(left / step).filter(|rounds| *rounds > 0);
+                let rounds = left / step;
                 left %= step;
-                tier.rounds.is_some()
+                tier.rounds = Some(rounds).filter(|_| whole);
+                rounds > 0
             });
         }
         tiers

@@ -25,7 +25,7 @@ pub struct Row {
     /// Who was measured.
     pub peer: String,
     /// Which table it belongs to: `network`, `growth`, `elementwise`, `reductions`, `windows`,
-    /// `matrix products`, `scalar loops`, `compile time`, `first value`.
+    /// `matrix products`, `batches`, `scalar loops`, `compile time`, `first value`.
     pub group: String,
     /// What was computed.
     pub name: String,

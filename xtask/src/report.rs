@@ -41,6 +41,7 @@ pub fn tables(run: &Run) -> String {
     text += &each(run, "reductions", "Reductions of 2000 × 1000 numbers, nanoseconds per element");
     text += &each(run, "windows", "Windows, nanoseconds per tap");
     text += &products(run);
+    text += &each(run, "batches", "Batches of matrices, nanoseconds per matrix, of attention per score");
     text += &scalar_loops(run);
     text += &compiling(run);
     text + &first_value(run)
