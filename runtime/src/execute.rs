@@ -81,13 +81,14 @@ pub unsafe fn run(
     if buffers.len() != layout.buffers.len() || sizes.len() != layout.sizes.len() {
         return Err(Fault::internal());
     }
-    let mut frame: Vec<i64> = Vec::with_capacity(buffers.len() + sizes.len() + 1);
+    let mut frame: Vec<i64> = Vec::with_capacity(buffers.len() + sizes.len() + 2);
     frame.extend(sizes);
     frame.extend(buffers.iter().map(|buffer| buffer.expose_provenance() as i64));
     let control = threads.control();
     frame.push(control.flag().expose_provenance() as i64);
     let counted = control.progress().is_some();
     let context = Context { threads, binder };
+    frame.push((&raw const context).expose_provenance() as i64);
     let mut values = [0i64; 2];
     // SAFETY: the frame is laid out as the code expects; the buffers are the caller's promise.
     let status = unsafe { entry(&raw const context, frame.as_mut_ptr(), values.as_mut_ptr()) };

@@ -7,7 +7,7 @@
 
 mod squares;
 
-use super::control::{Control, Count};
+use super::control::Count;
 use super::threads::{Context, INTERNAL, INTERRUPTED, Loop, Threads, run_in_blocks};
 use crate::symbols::symbol;
 use gemm::{Parallelism, gemm};
@@ -16,6 +16,9 @@ use gemm::{Parallelism, gemm};
 const SERIAL: i64 = 1 << 21;
 /// The fewest rows or columns of a block, and those from which on more blocks would cost: each packs the other operand anew.
 const BLOCK: (i64, i64) = (32, 192);
+
+/// Fewer rows are not cut into blocks.
+const FEW: i64 = 2 * BLOCK.0;
 
 /// A matrix operand: distances are in elements.
 #[repr(C)]
@@ -42,6 +45,8 @@ pub struct Request {
     squared: i64,
     /// What the result is multiplied by; null for 1.
     scale: *const u8,
+    /// Whether these are rows, or matrices, of a product that has been cut into blocks already.
+    part: i64,
 }
 
 // SAFETY: the threads of one product read `a` and `b` and write disjoint blocks of `c`.
@@ -54,8 +59,6 @@ pub fn symbol(name: &str) -> Option<*const u8> {
     match name {
         "product_f32" => Some(product_f32 as *const u8),
         "product_f64" => Some(product_f64 as *const u8),
-        "product_part_f32" => Some(product_part_f32 as *const u8),
-        "product_part_f64" => Some(product_part_f64 as *const u8),
         "parallel_rows" => Some(parallel_rows as *const u8),
         _ => None,
     }
@@ -78,24 +81,6 @@ unsafe extern "C" fn product_f64(context: *const Context, request: *const Reques
     unsafe { product::<f64>((*context).threads, &*request) }
 }
 
-/// A product on the calling thread: of rows, or of matrices, that others compute the rest of.
-///
-/// # Safety
-/// As [`product_f32`]; the control is valid.
-#[unsafe(export_name = symbol!("product_part_f32"))]
-unsafe extern "C" fn product_part_f32(request: *const Request, control: *const Control) -> i64 {
-    // SAFETY: the caller's promise.
-    unsafe { product_part::<f32>(&*request, &*control) }
-}
-
-/// # Safety
-/// As [`product_part_f32`], for `f64`.
-#[unsafe(export_name = symbol!("product_part_f64"))]
-unsafe extern "C" fn product_part_f64(request: *const Request, control: *const Control) -> i64 {
-    // SAFETY: the caller's promise.
-    unsafe { product_part::<f64>(&*request, &*control) }
-}
-
 /// Runs rows `0..extent` of steps that run together, of which a row takes `work` floating-point operations in matrix products: in
 /// blocks as a product by itself has them.
 ///
@@ -110,7 +95,7 @@ unsafe extern "C" fn parallel_rows(
     work: i64,
     record: *mut i64,
 ) -> i64 {
-    let count = if extent.saturating_mul(work) < SERIAL { 1 } else { cut(extent) };
+    let count = if extent < FEW || extent.saturating_mul(work) < SERIAL { 1 } else { cut(extent) };
     // In multiples of 16 rows, as the kernels of products have them.
     let length = ((extent + count - 1) / count + 15) & !15;
     let blocks = ((extent + length.max(1) - 1) / length.max(1)) as usize;
@@ -150,6 +135,7 @@ fn blocks(request: &Request) -> (i64, i64) {
     let again = |parts: i64, other: i64| (work / parts / LONG).clamp(1, cut(other));
     match work {
         _ if work < SERIAL => (1, 1),
+        _ if request.part != 0 && request.m >= FEW => (1, again(1, request.n)),
         _ if request.m >= request.n => (cut(request.m), again(cut(request.m), request.n)),
         _ => (again(cut(request.n), request.m), cut(request.n)),
     }
@@ -189,26 +175,6 @@ unsafe fn product<T: Scalar>(threads: &Threads, request: &Request) -> i64 {
         true => 0,
         false => INTERNAL,
     }
-}
-
-/// A product on the calling thread.
-unsafe fn product_part<T: Scalar>(request: &Request, control: &Control) -> i64 {
-    if request.batch <= 0 || request.m <= 0 || request.n <= 0 {
-        return 0;
-    }
-    let work = 2 * request.m.saturating_mul(request.n).saturating_mul(request.k);
-    let columns = (work / LONG).clamp(1, cut(request.n));
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        for (index, column) in (0..request.batch).flat_map(|index| (0..columns).map(move |column| (index, column))) {
-            if control.is_interrupted() {
-                return INTERRUPTED;
-            }
-            // SAFETY: the caller's promise.
-            unsafe { block::<T>(request, index, (0, 1), (column, columns)) };
-        }
-        0
-    }));
-    done.unwrap_or(INTERNAL)
 }
 
 /// The part of an extent that is `index` of `count` nearly equal ones, in multiples of 16.

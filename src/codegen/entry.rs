@@ -5,7 +5,7 @@
 //! Always holds: the entry stops at the first step whose status is not zero, and returns that.
 //!
 //! The entry is `(context, frame, fault) -> status`. The frame holds the sizes, then the addresses of
-//! the buffers, last that of the flag that asks the run to stop.
+//! the buffers, that of the flag that asks the run to stop, last that of the context.
 
 use super::CodegenError;
 use super::collapse;
@@ -203,9 +203,9 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
     fn group(&mut self, group: &Group<'p>) {
         let plans = self.plans.clone();
         self.plans.by_ref().take(group.nests).for_each(drop);
-        let after = std::mem::replace(&mut self.plans, plans);
         let params = self.params.clone();
-        let behind = group::run(&mut self.w, &params, (group.id, &group.members));
+        let Some(behind) = group::run(&mut self.w, &params, (group.id, &group.members)) else { return };
+        let after = std::mem::replace(&mut self.plans, plans);
         let mut steps = group.steps.iter();
         while let Some(step) = steps.next() {
             match step {

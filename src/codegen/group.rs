@@ -22,8 +22,6 @@ const ELEMENTS: i64 = 1 << 12;
 const ROWS: i64 = 64;
 /// With fewer iterations than this, each nest is run by itself: its inner loops may be shared among threads then.
 const FEW: i64 = 16;
-/// With fewer rows than this, a product is not cut into blocks of rows.
-const FEW_ROWS: i64 = 64;
 /// How many multiplications of a product take as long as a simple operation of a nest.
 const AT_ONCE: i64 = 8;
 
@@ -110,8 +108,12 @@ pub(super) fn write(w: &mut Writer<'_>, params: &[Value], members: &[Member<'_>]
     w.ins().return_(&[zero]);
 }
 
-/// Nests by turns, in blocks that fit the cache.
+/// Nests by turns, in blocks that fit the cache; one alone at once.
 fn write_nests(w: &mut Writer<'_>, (frame, fault): (Value, Value), (begin, end): (Value, Value), nests: &[&Part]) {
+    if let [only] = nests {
+        let (from, to) = (w.times_size(begin, &only.scale), w.times_size(end, &only.scale));
+        return call(w, only.id, &[frame, from, to, fault]);
+    }
     let mut most = w.integer(1);
     for nest in nests {
         let inner = w.size(&nest.inner);
@@ -146,40 +148,46 @@ fn call(w: &mut Writer<'_>, id: FuncId, args: &[Value]) {
     }
 }
 
-/// Runs a group, if it has enough iterations. Goes on where it has not: what is written next runs its steps one by one, and ends
-/// with a jump to the block that is given back.
-pub(super) fn run(w: &mut Writer<'_>, params: &[Value], (id, members): (FuncId, &[Member<'_>])) -> Block {
-    let (grouped, single, behind) = (w.block(&[]), w.block(&[]), w.block(&[]));
-    let (&[context, frame, fault], Some(first)) = (params, members.first()) else { return behind };
+/// Runs a group. Without rows of a product it does so only if it has enough iterations, and goes on where it has not: what is written
+/// next runs its steps one by one, and ends with a jump to the block that is given back.
+pub(super) fn run(w: &mut Writer<'_>, params: &[Value], (id, members): (FuncId, &[Member<'_>])) -> Option<Block> {
+    let (&[context, frame, fault], Some(first)) = (params, members.first()) else { return None };
     let extent = w.size(first.extent());
     let products =
         || members.iter().filter_map(|m| if let Member::Product(product) = m { Some(*product) } else { None });
-    let by_rows = products().any(product::is_by_rows);
-    let few = w.integer(if by_rows { FEW_ROWS } else { FEW });
+    let sum = |sizes: &mut dyn Iterator<Item = Size>| sizes.fold(Size::default(), |sum, size| sum.plus(&size));
+    let function = w.function(id);
+    if products().any(product::is_by_rows) {
+        let work = w.size(&sum(&mut products().map(|product| product.n.times(&product.k).times(&Size::from(2)))));
+        let address = w.ins().func_addr(types::I64, function);
+        share(w, "parallel_rows", &[context, address, frame, extent, work, fault]);
+        return None;
+    }
+    let few = w.integer(FEW);
     let enough = w.ins().icmp(IntCC::SignedGreaterThanOrEqual, extent, few);
+    let (grouped, single, behind) = (w.block(&[]), w.block(&[]), w.block(&[]));
     w.branch(enough, (grouped, &[]), (single, &[]));
     w.start(grouped);
-    let function = w.function(id);
-    let address = w.ins().func_addr(types::I64, function);
-    let sum = |sizes: &mut dyn Iterator<Item = Size>| sizes.fold(Size::default(), |sum, size| sum.plus(&size));
-    let name = if by_rows { "parallel_rows" } else { "parallel_for" };
-    let work = if by_rows {
-        w.size(&sum(&mut products().map(|product| product.n.times(&product.k).times(&Size::from(2)))))
-    } else {
-        let of_nests = members.iter().filter_map(|member| match member {
-            Member::Nest(part) => Some(part.inner.times(&Size::from(part.cost))),
-            Member::Product(_) => None,
-        });
-        let of_nests = w.size(&sum(&mut { of_nests }));
-        let multiplications = w.size(&sum(&mut products().map(|p| p.m.times(&p.n).times(&p.k))));
-        let at_once = w.integer(AT_ONCE);
+    let mut of_nests = members.iter().filter_map(|member| match member {
+        Member::Nest(part) => Some(part.inner.times(&Size::from(part.cost))),
+        Member::Product(_) => None,
+    });
+    let mut work = w.size(&sum(&mut of_nests));
+    let multiplications = sum(&mut products().map(|product| product.m.times(&product.n).times(&product.k)));
+    if multiplications.as_const() != Some(0) {
+        let (multiplications, at_once) = (w.size(&multiplications), w.integer(AT_ONCE));
         let of_products = w.ins().sdiv(multiplications, at_once);
-        w.ins().iadd(of_nests, of_products)
-    };
-    if let Some(status) = w.call(name, &[context, address, frame, extent, work, fault], &[types::I64]) {
-        w.check_status(status);
+        work = w.ins().iadd(work, of_products);
     }
+    let address = w.ins().func_addr(types::I64, function);
+    share(w, "parallel_for", &[context, address, frame, extent, work, fault]);
     w.jump(behind, &[]);
     w.start(single);
-    behind
+    Some(behind)
+}
+
+fn share(w: &mut Writer<'_>, name: &str, args: &[Value]) {
+    if let Some(status) = w.call(name, args, &[types::I64]) {
+        w.check_status(status);
+    }
 }

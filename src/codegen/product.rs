@@ -14,14 +14,14 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 pub(super) fn run(w: &mut Writer<'_>, params: &[Value], product: &Product) {
     let &[context, _, _] = params else { return };
     let request = request(w, product, None);
-    call(w, "product", product, &[context, request]);
+    call(w, product, &[context, request]);
 }
 
 /// Calls the part of a product from one iteration of its outermost loop to another.
-pub(super) fn run_part(w: &mut Writer<'_>, product: &Product, (from, to): (Value, Value)) {
-    let request = request(w, product, Some((from, to)));
-    let control = w.control();
-    call(w, "product_part", product, &[request, control]);
+pub(super) fn run_part(w: &mut Writer<'_>, product: &Product, part: (Value, Value)) {
+    let request = request(w, product, Some(part));
+    let context = w.context();
+    call(w, product, &[context, request]);
 }
 
 /// Whether the outermost loop is that over the rows of the only matrix.
@@ -29,11 +29,11 @@ pub(super) fn is_by_rows(product: &Product) -> bool {
     product.batch.is_one()
 }
 
-fn call(w: &mut Writer<'_>, name: &str, product: &Product, args: &[Value]) {
+fn call(w: &mut Writer<'_>, product: &Product, args: &[Value]) {
     let (DType::F32 | DType::F64) = product.dtype else {
         return w.fail(format_args!("a matrix product of {}", product.dtype));
     };
-    if let Some(status) = w.call(&format!("{name}_{}", product.dtype), args, &[types::I64]) {
+    if let Some(status) = w.call(&format!("product_{}", product.dtype), args, &[types::I64]) {
         w.check_status(status);
     }
 }
@@ -65,6 +65,7 @@ fn request(w: &mut Writer<'_>, product: &Product, part: Option<(Value, Value)>) 
         Some(buffer) => w.buffer(buffer),
         None => w.integer(0),
     });
+    table.push(w.integer(i64::from(part.is_some())));
     on_stack(w, &table)
 }
 

@@ -258,7 +258,7 @@ impl<'a> Writer<'a> {
 
     /// How many slots the frame has.
     pub(super) fn frame_slots(&self) -> i64 {
-        (self.frame.sizes.len() + self.frame.buffers + 1) as i64
+        (self.frame.sizes.len() + self.frame.buffers + 2) as i64
     }
 
     /// The slot of a buffer's address.
@@ -516,6 +516,11 @@ impl<'a> Writer<'a> {
     /// The control of the run, at whose beginning is the request to stop.
     pub(super) fn control(&mut self) -> Value {
         self.address(self.frame.sizes.len() + self.frame.buffers)
+    }
+
+    /// What the run-time library wants of whoever calls it: the threads of the run.
+    pub(super) fn context(&mut self) -> Value {
+        self.address(self.frame.sizes.len() + self.frame.buffers + 1)
     }
 
     /// Returns if the run is asked to stop. The load is atomic so that it is not taken out of a loop.
