@@ -170,7 +170,7 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
                 continue;
             }
             if let Some((function, steps, nests)) = self.pieces.get(&std::ptr::from_ref(step)) {
-                self.piece(*function);
+                self.w.run_checked(*function, &self.params);
                 self.plans.by_ref().take(*nests).for_each(drop);
                 done = steps - 1;
                 continue;
@@ -188,14 +188,6 @@ impl<'p, I: Iterator<Item = &'p Planned> + Clone> Entry<'_, 'p, I> {
                 Step::If(inner) => self.conditional(inner),
                 Step::Bind(bind) => self.bind_size(bind),
             }
-        }
-    }
-
-    fn piece(&mut self, function: FuncId) {
-        let function = self.w.function(function);
-        let call = self.w.cursor.ins().call(function, &self.params);
-        if let Some(status) = self.w.cursor.func.dfg.inst_results(call).first().copied() {
-            self.w.check_status(status);
         }
     }
 
@@ -336,9 +328,7 @@ fn run_routine(w: &mut Writer, params: &[Value], kernel: &Kernel, call: &Call) {
         table.extend(rows.core.iter().map(|size| w.size(size)));
     }
     let start = on_stack(w, &table);
-    if let Some(status) = w.call("routine", &[context, start], &[types::I64]) {
-        w.check_status(status);
-    }
+    w.call_checked("routine", &[context, start]);
 }
 
 /// The address of a table of integers on the stack.

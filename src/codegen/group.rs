@@ -67,11 +67,6 @@ impl<'k> Member<'k> {
         plan.is_parallel().then_some(Member::Nest(part))
     }
 
-    /// The product.
-    pub(super) fn product(product: &'k Product) -> Member<'k> {
-        Member::Product(product)
-    }
-
     fn extent(&self) -> &Size {
         match self {
             Member::Nest(part) => &part.extent,
@@ -112,7 +107,7 @@ pub(super) fn write(w: &mut Writer<'_>, params: &[Value], members: &[Member<'_>]
 fn write_nests(w: &mut Writer<'_>, (frame, fault): (Value, Value), (begin, end): (Value, Value), nests: &[&Part]) {
     if let [only] = nests {
         let (from, to) = (w.times_size(begin, &only.scale), w.times_size(end, &only.scale));
-        return call(w, only.id, &[frame, from, to, fault]);
+        return w.run_checked(only.id, &[frame, from, to, fault]);
     }
     let mut most = w.integer(1);
     for nest in nests {
@@ -132,20 +127,12 @@ fn write_nests(w: &mut Writer<'_>, (frame, fault): (Value, Value), (begin, end):
     let stop = w.ins().smin(stop, end);
     for (nest, scale) in nests.iter().zip(scales) {
         let (from, to) = (w.ins().imul(first, scale), w.ins().imul(stop, scale));
-        call(w, nest.id, &[frame, from, to, fault]);
+        w.run_checked(nest.id, &[frame, from, to, fault]);
     }
     w.poll();
     let again = w.ins().icmp(IntCC::SignedLessThan, stop, end);
     w.branch(again, (header, &[stop]), (exit, &[]));
     w.start(exit);
-}
-
-fn call(w: &mut Writer<'_>, id: FuncId, args: &[Value]) {
-    let function = w.function(id);
-    let call = w.cursor.ins().call(function, args);
-    if let Some(status) = w.cursor.func.dfg.inst_results(call).first().copied() {
-        w.check_status(status);
-    }
 }
 
 /// Runs a group. Without rows of a product it does so only if it has enough iterations, and goes on where it has not: what is written
@@ -160,7 +147,7 @@ pub(super) fn run(w: &mut Writer<'_>, params: &[Value], (id, members): (FuncId, 
     if products().any(product::is_by_rows) {
         let work = w.size(&sum(&mut products().map(|product| product.n.times(&product.k).times(&Size::from(2)))));
         let address = w.ins().func_addr(types::I64, function);
-        share(w, "parallel_rows", &[context, address, frame, extent, work, fault]);
+        w.call_checked("parallel_rows", &[context, address, frame, extent, work, fault]);
         return None;
     }
     let few = w.integer(FEW);
@@ -180,14 +167,8 @@ pub(super) fn run(w: &mut Writer<'_>, params: &[Value], (id, members): (FuncId, 
         work = w.ins().iadd(work, of_products);
     }
     let address = w.ins().func_addr(types::I64, function);
-    share(w, "parallel_for", &[context, address, frame, extent, work, fault]);
+    w.call_checked("parallel_for", &[context, address, frame, extent, work, fault]);
     w.jump(behind, &[]);
     w.start(single);
     Some(behind)
-}
-
-fn share(w: &mut Writer<'_>, name: &str, args: &[Value]) {
-    if let Some(status) = w.call(name, args, &[types::I64]) {
-        w.check_status(status);
-    }
 }

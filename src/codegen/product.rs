@@ -8,7 +8,7 @@ use super::writer::Writer;
 use crate::graph::Size;
 use crate::loops::{Matrix, Product};
 use crate::runtime::array::DType;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Value};
 
 /// Calls a whole product, which the run-time library cuts into blocks for its threads.
 pub(super) fn run(w: &mut Writer<'_>, params: &[Value], product: &Product) {
@@ -33,9 +33,7 @@ fn call(w: &mut Writer<'_>, product: &Product, args: &[Value]) {
     let (DType::F32 | DType::F64) = product.dtype else {
         return w.fail(format_args!("a matrix product of {}", product.dtype));
     };
-    if let Some(status) = w.call(&format!("product_{}", product.dtype), args, &[types::I64]) {
-        w.check_status(status);
-    }
+    w.call_checked(&format!("product_{}", product.dtype), args);
 }
 
 /// The address of the table.

@@ -50,7 +50,7 @@ impl<'k> Run<'k> {
         let mut members = Vec::new();
         for step in self.steps {
             match step {
-                Step::Product(product) => members.push(Member::product(product)),
+                Step::Product(product) => members.push(Member::Product(product)),
                 _ => {
                     let (nest, planned) = own.next()?;
                     if planned.is_inline {

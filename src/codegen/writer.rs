@@ -499,6 +499,22 @@ impl<'a> Writer<'a> {
         self.module.declare_func_in_func(id, self.cursor.func)
     }
 
+    /// Calls a function of the run-time library and returns its status if that is not zero, else goes on.
+    pub(super) fn call_checked(&mut self, name: &str, args: &[Value]) {
+        if let Some(status) = self.call(name, args, &[types::I64]) {
+            self.check_status(status);
+        }
+    }
+
+    /// The same for a function of the kernel.
+    pub(super) fn run_checked(&mut self, id: FuncId, args: &[Value]) {
+        let function = self.function(id);
+        let call = self.cursor.ins().call(function, args);
+        if let Some(status) = self.cursor.func.dfg.inst_results(call).first().copied() {
+            self.check_status(status);
+        }
+    }
+
     /// Memory on the stack, aligned for any vector.
     pub(super) fn stack(&mut self, bytes: u32) -> StackSlot {
         self.cursor.func.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 5))
